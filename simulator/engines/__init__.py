@@ -1,0 +1,1 @@
+"""The two engines: one pool and one demand in, one row per request out."""

@@ -1,0 +1,251 @@
+"""What goes into an engine and what comes out: plain arrays, one row per request and one per instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.units import FOREVER
+
+#: The value of a column that has none.
+NONE = -1
+
+
+class Outcome(IntEnum):
+    """How a request ended."""
+
+    COMPLETED = 0
+    THROTTLED = 1
+    TIMED_OUT = 2
+    EXPIRED = 3
+
+
+class Reason(IntEnum):
+    """At which limit a request was throttled."""
+
+    NONE = 0
+    CONCURRENCY = 1
+    QUEUE_FULL = 2
+    NO_CAPACITY = 3
+    RATE = 4
+    QUOTA = 5
+
+
+def _least(name: str) -> int:
+    return 1 if name in {"service_ns", "lifetime_ns"} else 0
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What requests ask of one endpoint, n requests in order of arrival; several at one instant are in order.
+
+    Every column but the arrivals holds n values, or one value that holds for all requests.
+
+    Parameters
+    ----------
+    arrival_ns : ndarray of int64, shape (n,)
+        Since the start of the run, never decreasing. [ns]
+    service_ns : ndarray of int64, shape (n,) or (1,)
+        Service time, 1 or more. [ns]
+    startup_ns : ndarray of int64, shape (n,) or (1,)
+        Startup time of the instance launched for this request, if one is. [ns]
+    idle_timeout_ns : ndarray of int64, shape (n,) or (1,)
+        Idle timeout of the instance that this request releases; `FOREVER` for none. [ns]
+    lifetime_ns : ndarray of int64, shape (n,) or (1,)
+        Lifetime, from its launch, of the instance launched for this request; `FOREVER` for none. [ns]
+    routing : ndarray of float64, shape (n,) or (1,)
+        Uniform draw in [0, 1) for random choices.
+    payload_in_bytes, payload_out_bytes : ndarray of int64, shape (n,) or (1,)
+        Request and response size. [B]
+    """
+
+    arrival_ns: NDArray[np.int64]
+    service_ns: NDArray[np.int64]
+    startup_ns: NDArray[np.int64]
+    idle_timeout_ns: NDArray[np.int64]
+    lifetime_ns: NDArray[np.int64]
+    routing: NDArray[np.float64]
+    payload_in_bytes: NDArray[np.int64]
+    payload_out_bytes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.arrival_ns)
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """A column with n rows, also where it is constant (then read-only)."""
+        values: NDArray[np.int64] = getattr(self, name)
+        return values if len(values) == len(self) else np.broadcast_to(values, (len(self),))
+
+    def rows(self, start: int, stop: int) -> Demand:
+        """The requests from `start` up to, not including, `stop`."""
+        n = len(self)
+        return Demand(
+            *(
+                column[start:stop] if name == "arrival_ns" or (len(column) == n and n != 1) else column
+                for name, column in self._columns()
+            )
+        )
+
+    def _columns(self) -> list[tuple[str, NDArray[np.int64]]]:
+        return [(f.name, getattr(self, f.name)) for f in fields(self)]
+
+    @staticmethod
+    def from_arrays(
+        arrival_ns: object,
+        service_ns: object,
+        startup_ns: object = 0,
+        idle_timeout_ns: object = FOREVER,
+        lifetime_ns: object = FOREVER,
+        routing: object = 0.0,
+        payload_in_bytes: object = 0,
+        payload_out_bytes: object = 0,
+    ) -> Demand:
+        """Demand from anything array-like, checked; a number holds for all requests.
+
+        Raises
+        ------
+        InputError
+            If a column has a wrong length, a value out of range, or arrivals that decrease; all problems at once.
+        """
+        arrays = {}
+        problems = []
+        given = dict(
+            zip(
+                (f.name for f in fields(Demand)),
+                (
+                    arrival_ns,
+                    service_ns,
+                    startup_ns,
+                    idle_timeout_ns,
+                    lifetime_ns,
+                    routing,
+                    payload_in_bytes,
+                    payload_out_bytes,
+                ),
+                strict=True,
+            )
+        )
+        for name, value in given.items():
+            raw = np.atleast_1d(np.asarray(value))
+            if raw.ndim != 1 or raw.dtype.kind not in "iuf":
+                problems.append(f"{name}: must be one number or one dimension of numbers, is {raw.dtype} {raw.shape}")
+                continue
+            if name != "routing" and raw.dtype.kind == "f" and not (np.isfinite(raw) & (raw == np.rint(raw))).all():
+                problems.append(f"{name}: must be whole and finite")
+                continue
+            arrays[name] = np.ascontiguousarray(raw, dtype=np.float64 if name == "routing" else np.int64)
+        if "arrival_ns" in arrays:
+            n = len(arrays["arrival_ns"])
+            for name, column in arrays.items():
+                if len(column) not in {1, n}:
+                    problems.append(f"{name}: has {len(column)} values, must have {n} or 1")
+                bad = np.flatnonzero(~((column >= 0) & (column < 1)) if name == "routing" else column < _least(name))
+                if len(bad):
+                    allowed = "in [0, 1)" if name == "routing" else f"{_least(name)} or more"
+                    problems.append(f"{name}: value {column[bad[0]]} in row {bad[0]}, must be {allowed}")
+            steps = np.flatnonzero(np.diff(arrays["arrival_ns"]) < 0)
+            if len(steps):
+                problems.append(f"arrival_ns: row {steps[0] + 1} is earlier than row {steps[0]}, must not decrease")
+        if problems:
+            raise InputError("demand: " + "; ".join(problems))
+        return Demand(**arrays)
+
+    @staticmethod
+    def joined(blocks: Sequence[Demand]) -> Demand:
+        """One demand from consecutive blocks; a column stays constant only if it is so in all of them.
+
+        Raises
+        ------
+        ValueError
+            If there is no block.
+        """
+        if not blocks:
+            raise ValueError("no block to join")
+        columns = []
+        for f in fields(Demand):
+            parts = [getattr(block, f.name) for block in blocks]
+            constant = f.name != "arrival_ns" and all(len(p) == 1 and p[0] == parts[0][0] for p in parts)
+            columns.append(parts[0] if constant else np.concatenate([block.column(f.name) for block in blocks]))
+        return Demand(*columns)
+
+
+@dataclass(frozen=True)
+class Requests:
+    """How each request of a demand ended, n rows in the same order; `NONE` where a column has no value.
+
+    Parameters
+    ----------
+    outcome : ndarray of int8, shape (n,)
+        `Outcome`.
+    reason : ndarray of int8, shape (n,)
+        `Reason`, NONE unless throttled.
+    start_ns, response_ns, release_ns : ndarray of int64, shape (n,)
+        Start of service; when the client has its answer or failure; when the place is free again. [ns]
+    instance : ndarray of int64, shape (n,)
+        Number of the instance whose place took the request; below `Pool.standing`: a standing one.
+    is_cold : ndarray of bool, shape (n,)
+        An instance was launched for this request, also where the launch failed.
+    """
+
+    outcome: NDArray[np.int8]
+    reason: NDArray[np.int8]
+    start_ns: NDArray[np.int64]
+    response_ns: NDArray[np.int64]
+    release_ns: NDArray[np.int64]
+    instance: NDArray[np.int64]
+    is_cold: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    @staticmethod
+    def empty(n: int) -> Requests:
+        """n rows to be filled: completed, without a value anywhere else."""
+        return Requests(
+            np.zeros(n, np.int8),
+            np.zeros(n, np.int8),
+            *(np.full(n, NONE, np.int64) for _ in range(4)),
+            np.zeros(n, np.bool_),
+        )
+
+    @staticmethod
+    def joined(blocks: Sequence[Requests]) -> Requests:
+        """One table from consecutive blocks."""
+        if not blocks:
+            return Requests.empty(0)
+        return Requests(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Requests)))
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Every instance of a run, in order of number.
+
+    Parameters
+    ----------
+    launch_ns : ndarray of int64, shape (m,)
+        When it was launched; 0 for standing instances and for the one of a warm start. [ns]
+    ready_ns : ndarray of int64, shape (m,)
+        When it could serve; `NONE` if its launch failed. [ns]
+    gone_ns : ndarray of int64, shape (m,)
+        When it was retired, or when its launch failed; `FOREVER` if never. [ns]
+    """
+
+    launch_ns: NDArray[np.int64]
+    ready_ns: NDArray[np.int64]
+    gone_ns: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.launch_ns)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an engine gives back for one pool and one demand."""
+
+    requests: Requests
+    instances: Instances

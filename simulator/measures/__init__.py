@@ -1,0 +1,1 @@
+"""Measures of one replication, their intervals over replications, objectives, and the bill."""
