@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,14 +85,13 @@ class Demand:
     def rows(self, start: int, stop: int) -> Demand:
         """The requests from `start` up to, not including, `stop`."""
         n = len(self)
-        return Demand(
-            *(
-                column[start:stop] if name == "arrival_ns" or (len(column) == n and n != 1) else column
-                for name, column in self._columns()
-            )
-        )
+        columns: dict[str, Any] = {
+            name: column[start:stop] if name == "arrival_ns" or (len(column) == n and n != 1) else column
+            for name, column in self._columns()
+        }
+        return Demand(**columns)
 
-    def _columns(self) -> list[tuple[str, NDArray[np.int64]]]:
+    def _columns(self) -> list[tuple[str, NDArray[Any]]]:
         return [(f.name, getattr(self, f.name)) for f in fields(self)]
 
     @staticmethod
@@ -112,7 +112,7 @@ class Demand:
         InputError
             If a column has a wrong length, a value out of range, or arrivals that decrease; all problems at once.
         """
-        arrays = {}
+        arrays: dict[str, Any] = {}
         problems = []
         given = dict(
             zip(
@@ -206,11 +206,15 @@ class Requests:
     @staticmethod
     def empty(n: int) -> Requests:
         """n rows to be filled: completed, without a value anywhere else."""
+        start_ns, response_ns, release_ns, instance = (np.full(n, NONE, np.int64) for _ in range(4))
         return Requests(
-            np.zeros(n, np.int8),
-            np.zeros(n, np.int8),
-            *(np.full(n, NONE, np.int64) for _ in range(4)),
-            np.zeros(n, np.bool_),
+            outcome=np.zeros(n, np.int8),
+            reason=np.zeros(n, np.int8),
+            start_ns=start_ns,
+            response_ns=response_ns,
+            release_ns=release_ns,
+            instance=instance,
+            is_cold=np.zeros(n, np.bool_),
         )
 
     @staticmethod
