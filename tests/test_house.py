@@ -50,7 +50,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": {"demand", "engines", "errors", "scenario", "study"},
 }
-#: Within `measures`, these know nothing of endpoints or prices, so `scenario` may read objectives from it.
 FORBIDDEN_NAMES = {"utils", "core", "common", "base", "helpers", "misc", "tools"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -100,7 +99,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 def test_the_table_has_no_cycle() -> None:
-    """No room can reach itself, but for measures and scenario, which meet in the objectives alone."""
+    """No room can reach itself."""
 
     def reaches(start: str, seen: set[str]) -> set[str]:
         for room in MAY_IMPORT.get(start, set()) - seen:
