@@ -23,6 +23,7 @@ from simpy.events import EventPriority
 
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
 from simulator.engines.tables import NONE, Demand, Instances, Outcome, Reason, Requests, Run
+from simulator.errors import InputError
 from simulator.units import FOREVER
 
 Life = Generator[simpy.Event, Any, None]
@@ -42,6 +43,11 @@ def simulate(pool: Pool, demand: Demand) -> Run:
     -------
     Run
         n requests in the same order, instances in order of number.
+
+    Raises
+    ------
+    InputError
+        If requests are left waiting behind a service that never ends.
     """
     endpoint = LaunchingEndpoint(pool, demand) if pool.launches else StandingEndpoint(pool, demand)
     endpoint.env.run()
@@ -161,6 +167,8 @@ class Endpoint(ABC):
 
     def run(self) -> Run:
         """The tables, once the run has drained."""
+        if any(instance.queue for instance in self.instances):
+            raise InputError("demand: requests wait for ever, for a service that never ends")
         times = np.array([(i.launch_ns, i.ready_ns, i.gone_ns) for i in self.instances], np.int64).reshape(-1, 3)
         return Run(self.rows, Instances(*times.T.copy()))
 
