@@ -28,9 +28,13 @@ HALF = 2**62
 
 
 def case(
-    dice: random.Random, has_ties: bool | None = None, launches: bool | None = None, most_requests: int = 40
+    dice: random.Random,
+    has_ties: bool | None = None,
+    launches: bool | None = None,
+    most_requests: int = 40,
+    has_extremes: bool = True,
 ) -> Case:
-    """A pool and a demand, every field of both varied."""
+    """A pool and a demand, every field of both varied; extremes are times whose sums have to saturate."""
     has_ties = dice.random() < 0.5 if has_ties is None else has_ties
     launches = dice.random() < 0.5 if launches is None else launches
 
@@ -40,7 +44,9 @@ def case(
         return least + round(-math.log1p(-dice.random()) * most / 2 * NS_PER_SECOND)
 
     pool = launching_pool(dice, duration) if launches else standing_pool(dice, duration)
-    return pool, _demand(dice, duration, has_ties, launches, dice.randint(0, most_requests))
+    # In a queue nobody may wait for a service that never ends, so only pools that launch see extremes.
+    is_extreme = has_extremes and launches and dice.random() < 0.1
+    return pool, _demand(dice, duration, has_ties, is_extreme, dice.randint(0, most_requests))
 
 
 def launching_pool(dice: random.Random, duration: Duration) -> Pool:
@@ -76,11 +82,9 @@ def _or_none(dice: random.Random, duration: Duration, least: int, most: int) -> 
     return dice.choice([FOREVER, FOREVER, FOREVER - 1]) if dice.random() < 1 / 3 else duration(least, most)
 
 
-def _demand(dice: random.Random, duration: Duration, has_ties: bool, launches: bool, n: int) -> Demand:
+def _demand(dice: random.Random, duration: Duration, has_ties: bool, is_extreme: bool, n: int) -> Demand:
     mean_gap = dice.choice([1, 2, 3])
     longest_service, longest_idle = dice.choice([1, 3, 6]), dice.choice([2, 6, 12])
-    # In a queue nobody may wait for a service that never ends, so only pools that launch see such times.
-    is_extreme = launches and dice.random() < 0.1
 
     def column(draw: Callable[[], Any]) -> Any:
         return [draw() for _ in range(n)] if dice.random() < 0.7 else draw()
