@@ -1,0 +1,364 @@
+"""Deliberate faults are caught: each is a small change to the reference engine's source, told in words.
+
+A fault is caught if some of the seeded tie-heavy cases, the ones on which the engines are compared, comes out otherwise
+than from the unchanged engine. It also has to leave some case as it was, so that a fault which merely crashes does not
+count. Those with `breaks` have to break that identity of every run besides, so that the identities have teeth.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from simulator.engines import reference
+from simulator.engines.pool import Pool, Routing
+from simulator.engines.tables import Demand, Run
+from tests.engines import cases, invariants
+from tests.engines.test_invariants import queue_cases, serverless_cases
+
+SEED = 20261125
+SOURCE = Path(reference.__file__).read_text(encoding="utf-8")
+Simulate = Callable[[Pool, Demand], Run]
+
+
+class Fault(NamedTuple):
+    """What is wrong, the text replaced, the text put in its place, and the identity it breaks."""
+
+    words: str
+    old: str
+    new: str
+    breaks: Callable[[Pool, Demand, Run], None] | None = None
+
+
+KEY = "key=lambda number: idle[number].idle_since"
+BY_RANK = "rank * self.BEYOND_IDS + number"
+FAULTS = [
+    # Order at one instant.
+    Fault("releases after arrivals", "RELEASE = 10", "RELEASE = 70", invariants.assert_arrivals_are_placed),
+    Fault("retired after arrivals (idle ≤ timeout)", "RETIRE = 30", "RETIRE = 70", invariants.assert_sliding_window),
+    Fault("gives up after arrivals", "GIVE_UP = 50", "GIVE_UP = 70", invariants.assert_kiefer_wolfowitz),
+    Fault("gives up before releases", "GIVE_UP = 50", "GIVE_UP = 5", invariants.assert_kiefer_wolfowitz),
+    Fault("by id in reverse at one rank", BY_RANK, "rank * self.BEYOND_IDS - number"),
+    Fault("ranks ignored: id alone at one instant", BY_RANK, "2 + number"),
+    Fault("saturates one too early", "(instant_ns + duration_ns, FOREVER)", "(instant_ns + duration_ns, FOREVER - 1)"),
+    # Service and its limit.
+    Fault(
+        "a response exactly at the limit is timed out",
+        "release_ns <= limit_ns",
+        "release_ns < limit_ns",
+        invariants.assert_every_request_ends_once,
+    ),
+    Fault("the client of a timed-out request waits for the release", "min(release_ns, limit_ns)", "release_ns"),
+    Fault(
+        "timed out in service, released at the limit",
+        "        return release_ns\n",
+        "        return min(release_ns, limit_ns)\n",
+        invariants.assert_littles_law,
+    ),
+    Fault(
+        "timeout always from arrival",
+        "start_ns if self.pool.timeout_from is TimeoutFrom.START else request.arrival_ns",
+        "request.arrival_ns",
+        invariants.assert_every_request_ends_once,
+    ),
+    Fault(
+        "timeout always from start",
+        "start_ns if self.pool.timeout_from is TimeoutFrom.START else request.arrival_ns",
+        "start_ns",
+        invariants.assert_every_request_ends_once,
+    ),
+    # The concurrency limit, launches and their failure.
+    Fault(
+        "one more than max concurrency",
+        "self.occupied >= self.pool.max_concurrency",
+        "self.occupied > self.pool.max_concurrency",
+        invariants.assert_arrivals_are_placed,
+    ),
+    Fault(
+        "places not occupied while starting",
+        "            yield Moment(self.env, instance.ready_ns, Rank.READY, instance.number)\n",
+        "            self.occupied -= 1\n"
+        "            yield Moment(self.env, instance.ready_ns, Rank.READY, instance.number)\n"
+        "            self.occupied += 1\n",
+        invariants.assert_arrivals_are_placed,
+    ),
+    Fault(
+        "service counted from the launch",
+        "self.take(request, instance, instance.ready_ns)",
+        "self.take(request, instance, self.now)",
+        invariants.assert_every_request_ends_once,
+    ),
+    Fault(
+        "a startup exactly at its limit fails",
+        "request.startup_ns > self.pool.startup_limit_ns",
+        "request.startup_ns >= self.pool.startup_limit_ns",
+        invariants.assert_every_request_ends_once,
+    ),
+    Fault(
+        "a failed launch lasts for its whole startup",
+        "later(request.arrival_ns, self.pool.startup_limit_ns)",
+        "later(request.arrival_ns, request.startup_ns)",
+    ),
+    Fault(
+        "a failed launch keeps its place",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n        self.occupied -= 1\n",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n",
+        invariants.assert_arrivals_are_placed,
+    ),
+    Fault(
+        "a failed launch leaves an idle instance",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n"
+        "        self.become_idle(instance, (self.now, number), request.idle_timeout_ns)\n",
+    ),
+    Fault(
+        "a failed launch is not cold",
+        "        self.rows.instance[number] = instance.number\n        self.rows.response_ns",
+        "        self.rows.is_cold[number] = False\n"
+        "        self.rows.instance[number] = instance.number\n        self.rows.response_ns",
+    ),
+    # Which idle instance.
+    Fault(
+        "on-demand instances before provisioned ones",
+        "self.idle_standing or self.idle_on_demand",
+        "self.idle_on_demand or self.idle_standing",
+        invariants.assert_arrivals_are_placed,
+    ),
+    Fault(
+        "provisioned instances by the routing of the on-demand ones",
+        "Routing.MOST_RECENTLY_IDLE if idle is self.idle_standing else self.pool.routing",
+        "self.pool.routing",
+    ),
+    Fault(
+        "provisioned, never used: lowest number first",
+        KEY,
+        f"{KEY} if idle[number].idle_since[0] >= 0 else (-number, 0)",
+    ),
+    Fault("provisioned, never used: before used ones", "(NONE, NONE)", "(FOREVER, NONE)"),
+    Fault("idle at one instant: in reverse order of request", KEY, f"{KEY}[:1] + (-idle[number].idle_since[1],)"),
+    Fault("idle at one instant: in order of instance", KEY, f"{KEY}[:1] + (number,)"),
+    Fault(
+        "most recently idle takes the least",
+        "by_idle_since[-1]",
+        "by_idle_since[0]",
+        invariants.assert_sliding_window,
+    ),
+    Fault("least recently idle takes the second", "by_idle_since[0]", "(by_idle_since * 2)[1]"),
+    Fault("newest created takes the oldest", "by_number[-1]", "by_number[0]"),
+    Fault("random among the idle in order of idleness", "by_number[int(", "by_idle_since[int("),
+    Fault(
+        "random among the idle rounds",
+        "int(request.routing * len(by_number))",
+        "round(request.routing * (len(by_number) - 1))",
+    ),
+    # Retirement.
+    Fault(
+        "a reused instance is retired at its old deadline",
+        " and instance.idle_since == idle_since",
+        "",
+        invariants.assert_instances_live_as_told,
+    ),
+    Fault(
+        "idle timeout counted from the launch",
+        "later(self.now, idle_timeout_ns)",
+        "max(self.now, later(instance.launch_ns, idle_timeout_ns))",
+        invariants.assert_sliding_window,
+    ),
+    Fault(
+        "idle timeout strict by one: retired 1 ns late",
+        "later(self.now, idle_timeout_ns)",
+        "later(self.now, idle_timeout_ns + 1)",
+        invariants.assert_sliding_window,
+    ),
+    Fault(
+        "lifetime counted from ready",
+        "later(instance.launch_ns, instance.lifetime_ns)",
+        "later(instance.ready_ns, instance.lifetime_ns)",
+        invariants.assert_instances_live_as_told,
+    ),
+    Fault(
+        "lifetime counted from the last release",
+        "later(instance.launch_ns, instance.lifetime_ns)",
+        "later(self.now, instance.lifetime_ns)",
+        invariants.assert_instances_live_as_told,
+    ),
+    Fault(
+        "a lifetime over while busy is forgotten",
+        "        end_of_life_ns = max(self.now, later(instance.launch_ns, instance.lifetime_ns))\n",
+        "        end_of_life_ns = later(instance.launch_ns, instance.lifetime_ns)\n"
+        "        end_of_life_ns = FOREVER if end_of_life_ns < self.now else end_of_life_ns\n",
+        invariants.assert_instances_live_as_told,
+    ),
+    Fault(
+        "the later of idle timeout and lifetime",
+        "min(later(self.now, idle_timeout_ns), end_of_life_ns)",
+        "max(later(self.now, idle_timeout_ns), end_of_life_ns)",
+        invariants.assert_instances_live_as_told,
+    ),
+    Fault(
+        "lifetime from the row of the request released",
+        "        self.become_idle(instance, (self.now, request.number)",
+        "        instance.lifetime_ns = request.lifetime_ns\n"
+        "        self.become_idle(instance, (self.now, request.number)",
+        invariants.assert_instances_live_as_told,
+    ),
+    # Warm start.
+    Fault("warm start without idle timeout", "(0, NONE), first.idle_timeout_ns", "(0, NONE), FOREVER"),
+    Fault(
+        "warm start without lifetime",
+        "Instance(pool.standing, lifetime_ns=first.lifetime_ns)",
+        "Instance(pool.standing)",
+    ),
+    # (Where the instance of a warm start stands in the order of becoming idle shows nowhere: no other on-demand
+    # instance is launched before it is used.)
+    # Queues.
+    Fault(
+        "one more in the queue than its limit",
+        "len(instance.queue) >= self.queue_limit",
+        "len(instance.queue) > self.queue_limit",
+        invariants.assert_kiefer_wolfowitz,
+    ),
+    Fault(
+        "queue limit counts requests in workers",
+        "len(instance.queue) >= self.queue_limit",
+        "len(instance.queue) + instance.busy >= self.queue_limit",
+        invariants.assert_kiefer_wolfowitz,
+    ),
+    Fault("central queue as long as one instance's", "pool.queue_limit * pool.standing", "pool.queue_limit"),
+    Fault(
+        "central queue holds its limit per worker",
+        "pool.queue_limit * pool.standing",
+        "pool.queue_limit * pool.standing * pool.places",
+        invariants.assert_kiefer_wolfowitz,
+    ),
+    Fault(
+        "last in, first out",
+        "next(iter(instance.queue))",
+        "next(reversed(instance.queue))",
+        invariants.assert_kiefer_wolfowitz,
+    ),
+    Fault(
+        "a worker that takes the head also takes an arrival",
+        "            instance.queue.pop(head).succeed(instance)\n",
+        "            instance.queue.pop(head).succeed(instance)\n            instance.busy -= 1\n",
+        invariants.assert_kiefer_wolfowitz,
+    ),
+    Fault(
+        "serve_on leaves the queue",
+        " or self.pool.on_give_up is OnGiveUp.SERVE_ON",
+        "",
+        invariants.assert_every_request_ends_once,
+    ),
+    Fault(
+        "timeout from start limits waiting too",
+        "self.pool.timeout_from is TimeoutFrom.START or ",
+        "",
+        invariants.assert_kiefer_wolfowitz,
+    ),
+    # Which instance in service.
+    Fault("random and ties: position from the end", "candidates[int(", "candidates[-1 - int("),
+    Fault(
+        "central queue: highest number first",
+        "(with_free_worker or self.instances)[0]",
+        "(with_free_worker or self.instances)[-1]",
+    ),
+    Fault(
+        "least outstanding counts only those in workers", "instance.busy + len(instance.queue) for", "instance.busy for"
+    ),
+    Fault(
+        "least outstanding counts only those waiting",
+        "instance.busy + len(instance.queue) for",
+        "len(instance.queue) for",
+    ),
+    Fault(
+        "least outstanding: the lowest number of the fewest",
+        "if n == fewest]",
+        "if n == fewest][:1]",
+    ),
+    Fault(
+        "no instance: queue full", "Reason.NO_CAPACITY", "Reason.QUEUE_FULL", invariants.assert_every_request_ends_once
+    ),
+]
+
+
+@cache
+def expected_runs() -> list[tuple[Pool, Demand, Run]]:
+    """Tie-heavy cases with the rows of the unchanged engine."""
+    return [(*case, reference.simulate(*case)) for case in cases.seeded(SEED, 1_500, has_ties=True)]
+
+
+def engine_with(fault: Fault, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Simulate:
+    """The reference engine with a fault, as a module of its own."""
+    assert 1 == SOURCE.count(fault.old), f"{fault.old!r} must occur once"
+    path = folder / "faulty_reference.py"
+    path.write_text(SOURCE.replace(fault.old, fault.new), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, path.stem, module)  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    simulate: Simulate = module.simulate
+    return simulate
+
+
+def is_as_expected(simulate: Simulate, pool: Pool, demand: Demand, expected: Run) -> bool:
+    """Whether an engine gives these rows; one that breaks off does not."""
+    try:
+        return cases.difference(expected, simulate(pool, demand)) is None
+    except Exception:
+        return False
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.words)
+def test_fault_is_caught(fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some case comes out otherwise, some case of at least five requests does not."""
+    faulty = engine_with(fault, tmp_path, monkeypatch)
+    is_caught = is_some_case_as_it_was = False
+    for pool, demand, expected in expected_runs():
+        if not is_as_expected(faulty, pool, demand, expected):
+            is_caught = True
+        elif len(demand) >= 5:
+            is_some_case_as_it_was = True
+        if is_caught and is_some_case_as_it_was:
+            return
+    assert is_caught
+    assert is_some_case_as_it_was
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.breaks is not None], ids=lambda fault: fault.words)
+def test_fault_breaks_an_identity(fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The identity holds on every case without the fault (`test_invariants`), and fails on some case with it."""
+    assert fault.breaks is not None
+    faulty = engine_with(fault, tmp_path, monkeypatch)
+    for pool, demand in cases_for(fault.breaks):
+        try:
+            fault.breaks(pool, demand, faulty(pool, demand))
+        except AssertionError:
+            return
+    pytest.fail("no case breaks it")
+
+
+def cases_for(identity: Callable[[Pool, Demand, Run], None]) -> list[cases.Case]:
+    """The cases on which `test_invariants` asserts an identity, those with ties."""
+    if identity is invariants.assert_sliding_window:
+        drawn = [(replace(p, routing=Routing.MOST_RECENTLY_IDLE), d) for p, d in serverless_cases(SEED)]
+    elif identity in {invariants.assert_kiefer_wolfowitz, invariants.assert_littles_law}:
+        drawn = list(queue_cases(Routing.CENTRAL_QUEUE))
+    else:
+        only_launching = identity is not invariants.assert_every_request_ends_once
+        drawn = list(cases.seeded(SEED, 1_500, has_ties=True, launches=True if only_launching else None))
+    return drawn
+
+
+def test_faults_are_many_and_told_apart() -> None:
+    """No two faults have the same words or the same change."""
+    assert len(FAULTS) >= 25
+    assert len(FAULTS) == len({fault.words for fault in FAULTS}) == len({(f.old, f.new) for f in FAULTS})
