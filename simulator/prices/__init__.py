@@ -1,0 +1,8 @@
+"""Dated price sheets: what each thing costs, where that was read, and how sure it is."""
+
+from __future__ import annotations
+
+from simulator.prices.loading import list_sheets, load_sheet
+from simulator.prices.sheet import FreeAllowance, Price, PriceSheet, Status
+
+__all__ = ["FreeAllowance", "Price", "PriceSheet", "Status", "list_sheets", "load_sheet"]

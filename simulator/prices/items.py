@@ -1,0 +1,61 @@
+"""Names of what can be charged for, and the unit in which each is priced."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Unit = Literal["s", "h", "GB-month", "GB"]
+
+#: Family of items → unit of the price. An item is a family, or a family with a size: ``serverless.duration.2048MB``,
+#: ``real_time.instance.ml.m5.xlarge``. Families and units are those of AWS's price list (usage types ServerlessInf,
+#: ProvisionedConcurrency:Usage, ProvisionedConcurrency:Mem, Host, Host:VolumeUsage.gp2, Hst:Data-Bytes).
+UNITS: Final[dict[str, Unit]] = {
+    "serverless.duration": "s",
+    "serverless.provisioned_allocation": "s",
+    "serverless.provisioned_duration": "s",
+    "real_time.instance": "h",
+    "real_time.storage": "GB-month",
+    "data.in": "GB",
+    "data.out": "GB",
+}
+#: Families whose items have a size.
+SIZED: Final = frozenset(name for name in UNITS if name.startswith("serverless.")) | {"real_time.instance"}
+
+STORAGE: Final = "real_time.storage"
+DATA_IN: Final = "data.in"
+DATA_OUT: Final = "data.out"
+
+
+def duration_item(memory_size: int) -> str:
+    """Item of a second of on-demand service on a memory size [MB]."""
+    return f"serverless.duration.{memory_size}MB"
+
+
+def provisioned_allocation_item(memory_size: int) -> str:
+    """Item of a second for which one provisioned instance of a memory size [MB] is enabled."""
+    return f"serverless.provisioned_allocation.{memory_size}MB"
+
+
+def provisioned_duration_item(memory_size: int) -> str:
+    """Item of a second of service on a provisioned instance of a memory size [MB]."""
+    return f"serverless.provisioned_duration.{memory_size}MB"
+
+
+def instance_item(instance_type: str) -> str:
+    """Item of an hour of one instance of a type."""
+    return f"real_time.instance.{instance_type}"
+
+
+def family_of(item: str) -> str:
+    """Family of an item.
+
+    Raises
+    ------
+    ValueError
+        If no family has this item; the message names the families.
+    """
+    for family in UNITS:
+        if (item == family and family not in SIZED) or (item.startswith(f"{family}.") and family in SIZED):
+            return family
+    shapes = ", ".join(f"{family}.<size>" if family in SIZED else family for family in UNITS)
+    raise ValueError(f'"{item}" is not an item that can be priced; items: {shapes}')
