@@ -148,7 +148,7 @@ class Endpoint(ABC):
         """The life of a request, from its arrival until its place is free of it."""
 
     def throttle(self, request: Request, reason: Reason) -> None:
-        """Turn a request away."""
+        """Turn a request away; a client that tries again would begin another life here."""
         self.rows.outcome[request.number] = Outcome.THROTTLED
         self.rows.reason[request.number] = reason
 
