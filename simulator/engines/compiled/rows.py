@@ -1,0 +1,124 @@
+"""How one row of demand is read and one row of the requests table is written (the table in model.md 2)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from simulator.engines.compiled.saturating import plus
+from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests
+
+_NONE = int(NONE)
+_COMPLETED, _THROTTLED, _TIMED_OUT = int(Outcome.COMPLETED), int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
+_NO_REASON = int(Reason.NONE)
+
+
+class Table(NamedTuple):
+    """The columns of `Requests`, for kernels."""
+
+    outcome: NDArray[np.int8]
+    reason: NDArray[np.int8]
+    start_ns: NDArray[np.int64]
+    response_ns: NDArray[np.int64]
+    release_ns: NDArray[np.int64]
+    instance: NDArray[np.int64]
+    is_cold: NDArray[np.bool_]
+
+
+def empty_table(n: int) -> Table:
+    """n rows whose content is undefined: a kernel writes every column of every row."""
+    return Table(
+        np.empty(n, np.int8),
+        np.empty(n, np.int8),
+        *(np.empty(n, np.int64) for _ in range(4)),
+        np.empty(n, np.bool_),
+    )
+
+
+def requests_of(table: Table) -> Requests:
+    """The same columns as the table that engines give back."""
+    return Requests(*table)
+
+
+def all_throttled(n: int, reason: Reason) -> Requests:
+    """n rows of requests that were turned away for one reason."""
+    requests = Requests.empty(n)
+    requests.outcome[:] = _THROTTLED
+    requests.reason[:] = int(reason)
+    return requests
+
+
+class Column(NamedTuple):
+    """One column of demand; row i is `values[i & mask]`, so that a constant column stays one value."""
+
+    values: NDArray[Any]
+    mask: int
+
+
+def column_of(demand: Demand, name: str) -> Column:
+    """A column of demand for kernels.
+
+    The array is contiguous and writable even if the given one is not: Numba would compile the kernel anew for
+    every other kind of array.
+    """
+    values = np.require(getattr(demand, name), np.float64 if name == "routing" else np.int64, ["C", "A", "W"])
+    return Column(values, -1 if len(values) == len(demand) else 0)
+
+
+@njit(cache=True)
+def write_served(
+    table: Table, row: int, start_ns: int, service_ns: int, limit_ns: int, instance: int, is_cold: bool
+) -> int:
+    """Instant at which the place is free again, after writing the row of a request that a place took. [ns]
+
+    Completed if it is released no later than its limit: at one instant a release comes first (ranks 10 and 50).
+    """
+    release_ns = plus(start_ns, service_ns)
+    in_time = release_ns <= limit_ns
+    table.outcome[row] = _COMPLETED if in_time else _TIMED_OUT
+    table.reason[row] = _NO_REASON
+    table.start_ns[row] = start_ns
+    table.response_ns[row] = release_ns if in_time else limit_ns
+    table.release_ns[row] = release_ns
+    table.instance[row] = instance
+    table.is_cold[row] = is_cold
+    return release_ns
+
+
+@njit(cache=True)
+def write_failed_launch(table: Table, row: int, failure_ns: int, instance: int) -> None:
+    """Row of a request whose launch took longer than the startup limit."""
+    table.outcome[row] = _TIMED_OUT
+    table.reason[row] = _NO_REASON
+    table.start_ns[row] = _NONE
+    table.response_ns[row] = failure_ns
+    table.release_ns[row] = failure_ns
+    table.instance[row] = instance
+    table.is_cold[row] = True
+
+
+@njit(cache=True)
+def write_given_up(table: Table, row: int, limit_ns: int) -> None:
+    """Row of a request that left the queue at its limit."""
+    table.outcome[row] = _TIMED_OUT
+    table.reason[row] = _NO_REASON
+    table.start_ns[row] = _NONE
+    table.response_ns[row] = limit_ns
+    table.release_ns[row] = _NONE
+    table.instance[row] = _NONE
+    table.is_cold[row] = False
+
+
+@njit(cache=True)
+def write_throttled(table: Table, row: int, reason: int) -> None:
+    """Row of a request that was turned away."""
+    table.outcome[row] = _THROTTLED
+    table.reason[row] = reason
+    table.start_ns[row] = _NONE
+    table.response_ns[row] = _NONE
+    table.release_ns[row] = _NONE
+    table.instance[row] = _NONE
+    table.is_cold[row] = False

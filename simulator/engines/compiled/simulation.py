@@ -1,0 +1,73 @@
+"""One pool under a stream of demand: blocks in, final rows out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.engines.compiled.central_queue import CentralQueue
+from simulator.engines.compiled.instance_queues import InstanceQueues
+from simulator.engines.compiled.on_demand import OnDemand
+from simulator.engines.compiled.rows import all_throttled
+from simulator.engines.pool import Pool, Routing
+from simulator.engines.tables import Demand, Instances, Reason, Requests, Run
+from simulator.units import FOREVER
+
+_ROOM = 1024
+
+
+class Simulation:
+    """A pool that is fed demand block by block.
+
+    Each row is final as soon as its block has been fed, and no row depends on where blocks are cut. Memory follows
+    the instances that live and the requests that wait, plus one row per instance launched.
+
+    Parameters
+    ----------
+    pool : Pool
+    room : int
+        Size of the growing arrays at the start, 1 or more; no result depends on it.
+    """
+
+    def __init__(self, pool: Pool, *, room: int = _ROOM) -> None:
+        self._standing = pool.standing
+        self._pool: OnDemand | InstanceQueues | CentralQueue | None
+        if pool.launches:
+            self._pool = OnDemand(pool, room)
+        elif pool.standing == 0:
+            self._pool = None
+        elif pool.routing is Routing.CENTRAL_QUEUE:
+            self._pool = CentralQueue(pool, room)
+        else:
+            self._pool = InstanceQueues(pool, room)
+
+    def feed(self, block: Demand) -> Requests:
+        """How each request of the next block ends.
+
+        Parameters
+        ----------
+        block : Demand
+            The next requests, none earlier than the last one fed before. Numbers of instances go on from block to
+            block.
+
+        Returns
+        -------
+        Requests
+            One row per request of the block.
+        """
+        if self._pool is None:
+            return all_throttled(len(block), Reason.NO_CAPACITY)
+        return self._pool.feed(block)
+
+    def finish(self) -> Instances:
+        """Every instance of the run, as it ends when no request follows the last block."""
+        if isinstance(self._pool, OnDemand):
+            return self._pool.finish()
+        there_from_0 = np.zeros(self._standing, np.int64)
+        return Instances(there_from_0, there_from_0.copy(), np.full(self._standing, FOREVER, np.int64))
+
+
+def simulate(pool: Pool, demand: Demand) -> Run:
+    """Tables of one pool under one demand, in one block."""
+    simulation = Simulation(pool)
+    requests = simulation.feed(demand)
+    return Run(requests, simulation.finish())
