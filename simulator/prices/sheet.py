@@ -94,6 +94,10 @@ class Price(BaseModel):
         """``0.23 USD/h``."""
         return f"{_plain(self.value)} USD/{self.unit}"
 
+    def remark(self) -> str:
+        """One sentence that says how sure it is."""
+        return f"price of {self.item}, {self.text()}, is {self.status}: {self.source}"
+
 
 class FreeAllowance(BaseModel):
     """What is free in each month for new accounts.
@@ -208,11 +212,7 @@ class PriceSheet(BaseModel):
             As `price` does.
         """
         rows = [self.price(item) for item in dict.fromkeys(items)]
-        return [
-            f"price of {row.item}, {row.text()}, is {row.status}: {row.source}"
-            for row in rows
-            if row.status is not Status.CONFIRMED
-        ]
+        return [row.remark() for row in rows if row.status is not Status.CONFIRMED]
 
 
 def _remedy(item: str) -> str:
