@@ -1,0 +1,185 @@
+"""Recorded traffic: replay of the times at which requests arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PrivateAttr, ValidationInfo, model_validator
+
+from simulator.distributions.columns import Column, folder_of, read_csv
+from simulator.traffic.days import DayDraw, whole_days
+from simulator.traffic.points import BLOCK
+from simulator.traffic.replay import Replay
+from simulator.traffic.stamps import Stamps, TimeUnit, ZoneName, doubtful_unit, stamps_of
+from simulator.units import NS_PER_SECOND, Seconds, duration_text, to_ns
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Times of arrival in order, since the start of the recording; equal if read from the same content alike."""
+
+    arrival_ns: NDArray[np.int64]
+    start_ns: int
+    dated: bool
+    digest: str
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Recording)
+            and (self.digest, self.start_ns, self.dated) == (other.digest, other.start_ns, other.dated)
+            and np.array_equal(self.arrival_ns, other.arrival_ns)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.digest, self.start_ns))
+
+
+class Recorded(Replay):
+    """Replay of recorded arrivals, exact to the nanosecond; ties stay ties, in the order of the file.
+
+    Parameters
+    ----------
+    file, column : str
+        CSV file with a header, and the header of the column of times: numbers, or ISO 8601 dates.
+    time_unit : str
+        For numbers: s, ms, us or ns.
+    timezone : str
+        For dates without a zone: where their clock stood. Its midnights part the days of `resample` (default UTC).
+    origin : str or number
+        When the recording started, written like the times; default: at its first arrival. Time 0 of the run.
+    length : duration
+        How long it went on from there, more than the last arrival; default: up to its last arrival (and, between
+        repetitions, one mean gap more). [s]
+    sort : bool
+        True puts times in order. Otherwise a time before the one above it is refused.
+    speed, repeat, resample
+        As in `Replay`.
+    """
+
+    kind: Literal["recorded"] = "recorded"
+    file: str
+    column: str
+    time_unit: TimeUnit | None = None
+    timezone: ZoneName | None = None
+    origin: str | int | float | None = None
+    length: Seconds | None = None
+    sort: bool = False
+
+    _recording: Recording = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _read(self, info: ValidationInfo) -> Recorded:
+        content = read_csv(self.file, folder_of(info))
+        (column,) = content.columns(self.column)
+        stamps = stamps_of(column.texts, self.time_unit, self.timezone, column.problem)
+        in_order = self._in_order(stamps, column)
+        start_ns = self._start(in_order, stamps.dated, column)
+        self._recording = Recording(in_order - start_ns, start_ns, stamps.dated, content.digest)
+        last_ns = int(self._recording.arrival_ns[-1])
+        if self.length is not None and to_ns(self.length) <= last_ns:
+            raise ValueError(
+                f"length is {duration_text(self.length)}, must be more than the time of the last arrival, "
+                f"{last_ns / NS_PER_SECOND:.9g} s after the start"
+            )
+        self.check_options()
+        return self
+
+    def _in_order(self, stamps: Stamps, column: Column) -> NDArray[np.int64]:
+        if self.sort:
+            return np.sort(stamps.ns, kind="stable")
+        back = np.flatnonzero(np.diff(stamps.ns) < 0)
+        if len(back):
+            i = int(back[0]) + 1
+            raise column.problem(
+                i,
+                f"{column.texts[i]} is earlier than {column.texts[i - 1]} above it; sort the file or write sort: true",
+            )
+        return stamps.ns
+
+    def _start(self, in_order: NDArray[np.int64], dated: bool, column: Column) -> int:
+        first_ns = int(in_order[0])
+        if self.origin is None:
+            if self.time_unit is not None:
+                first = min(column.texts, key=float) if self.sort else column.texts[0]
+                likely = doubtful_unit(first, int(in_order[-1]) - first_ns, self.time_unit)
+                if likely is not None:
+                    raise ValueError(
+                        f"{self.file}, column {self.column!r}: {first} is a date of this century in {likely}, not in "
+                        f"{self.time_unit}; is time_unit right? If so, write origin: 0"
+                    )
+            return first_ns
+        start = stamps_of(
+            [str(self.origin)], self.time_unit, self.timezone, lambda _, what: ValueError(f"origin: {what}")
+        )
+        if start.dated != dated:
+            raise ValueError(f"origin: {self.origin} is not written like the times of {self.file} ({column.texts[0]})")
+        if first_ns < start.ns[0]:
+            # The first row that is too early, not the earliest.
+            stamps = stamps_of(column.texts, self.time_unit, self.timezone, column.problem)
+            i = int(np.flatnonzero(stamps.ns < start.ns[0])[0])
+            raise column.problem(i, f"{column.texts[i]} is before the origin, {self.origin}")
+        return int(start.ns[0])
+
+    @property
+    def arrival_ns(self) -> NDArray[np.int64]:
+        """All recorded arrivals, since the start of the recording [ns]."""
+        return self._recording.arrival_ns
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return self._recording.digest
+
+    @property
+    def length_ns(self) -> int:
+        """As given, or up to the last arrival [ns]."""
+        return to_ns(self.length) if self.length is not None else int(self.arrival_ns[-1])
+
+    @property
+    def cycle_ns(self) -> int:
+        """Length as given, or up to the last arrival and one mean gap [ns]."""
+        n = len(self.arrival_ns)
+        if self.length is not None or n < 2:
+            return self.length_ns
+        return self.length_ns + round(self.length_ns / (n - 1))
+
+    def day_draw(self) -> DayDraw:
+        """The whole days of the recording."""
+        recording = self._recording
+        return DayDraw(whole_days(recording.start_ns, self.length_ns, recording.dated, self.timezone), recording.dated)
+
+    def counted(self, until_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Arrivals before instants of the recording."""
+        whole = np.ceil(until_ns).astype(np.int64)
+        return np.searchsorted(self.arrival_ns, whole).astype(np.float64)
+
+    def played(
+        self, from_ns: int, until_ns: int, start_ns: int, generator: np.random.Generator
+    ) -> Iterator[NDArray[np.int64]]:
+        """The recorded arrivals of a stretch; nothing is drawn."""
+        first, beyond = (int(i) for i in np.searchsorted(self.arrival_ns, (from_ns, until_ns)))
+        for i in range(first, beyond, BLOCK):
+            since_ns = self.arrival_ns[i : min(i + BLOCK, beyond)] - from_ns
+            if self.speed != 1.0:
+                since_ns = np.rint(since_ns / self.speed).astype(np.int64)
+            yield since_ns + start_ns
+
+    def describe(self) -> str:
+        """File, size and scaling."""
+        return (
+            f"recorded arrivals of {self.file}: {len(self.arrival_ns):,} in "
+            f"{duration_text(round(self.length_ns / NS_PER_SECOND, 3))}{self.scaling_in_words()}"
+        )
+
+    def notes(self) -> list[str]:
+        """What intervals do not cover."""
+        if self.resample is not None:
+            return self.resampling_notes()
+        return [
+            f"The arrivals of {self.file} are the same in every replication: intervals cover chance in service and "
+            "startup times and in routing, not the traffic of another day."
+        ]
