@@ -1,0 +1,281 @@
+"""One list of cases, and what holds for every kind of traffic in it; a new kind adds its lines to the list."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from scipy import stats
+
+from simulator.errors import InputError
+from simulator.streams import Streams
+from simulator.traffic import Arrivals, Clock, Traffic, bursty, counts, points
+
+Made = Callable[[Any], Arrivals]
+
+BURSTY = {"kind": "bursty", "mean_rate": "2.8/s", "burst_factor": 3.5, "burst_share": "20%", "burst_length": "30s"}
+WIDE = {"kind": "counts", "file": "wide.csv", "row": {"name": "b"}}
+#: name → (as written, horizon [s], whether arrivals differ between replications)
+CASES: dict[str, tuple[dict[str, Any], float, bool]] = {
+    "poisson": ({"kind": "poisson", "mean_rate": "2/s"}, 9000.0, True),
+    "poisson, rare": ({"kind": "poisson", "mean_rate": "3/h"}, 86400.0, True),
+    "diurnal": ({"kind": "diurnal", "mean_rate": "6/min", "peak_to_mean": 1.8, "peak_at": "15:00"}, 129600.0, True),
+    "diurnal to 0": ({"kind": "diurnal", "mean_rate": "6/min", "peak_to_mean": 2, "peak_at": "3:45"}, 129600.0, True),
+    "profile of a day": (
+        {"kind": "profile", "period": "day", "mean_rate": "6/min", "shape": [0, 1, 0, 5, 2, 0]},
+        129600.0,
+        True,
+    ),
+    "profile of a week": (
+        {"kind": "profile", "period": "week", "rates": ["1/min", "0/s", "2/min", "1/min", "1/min", "0/s", "3/min"]},
+        900000.0,
+        True,
+    ),
+    "bursty": (BURSTY, 9000.0, True),
+    "on/off": ({**BURSTY, "burst_factor": 5}, 9000.0, True),
+    "bursty by rates": (
+        {
+            "kind": "bursty",
+            "burst_rate": "10/s",
+            "quiet_rate": "1/s",
+            "burst_length": "5s",
+            "quiet_length": "20s",
+        },
+        5000.0,
+        True,
+    ),
+    "renewal, cv 3": ({"kind": "renewal", "mean_rate": "2/s", "cv": 3.0}, 9000.0, True),
+    "renewal, cv 0.5": ({"kind": "renewal", "mean_rate": "2/s", "cv": 0.5}, 9000.0, True),
+    "renewal, cv 0": ({"kind": "renewal", "mean_rate": "2/s", "cv": 0}, 9000.0, True),
+    "recorded": ({"kind": "recorded", "file": "stamps.csv", "column": "t_ms", "time_unit": "ms"}, 6000.0, False),
+    "recorded, twice as fast, repeated": (
+        {
+            "kind": "recorded",
+            "file": "stamps.csv",
+            "column": "t_ms",
+            "time_unit": "ms",
+            "speed": 2,
+            "repeat": True,
+            "length": "2h",
+        },
+        10800.0,
+        False,
+    ),
+    "recorded days": (
+        {
+            "kind": "recorded",
+            "file": "dates.csv",
+            "column": "t",
+            "timezone": "UTC",
+            "origin": "2026-11-02",
+            "length": "14d",
+            "resample": "days",
+        },
+        20 * 86400.0,
+        True,
+    ),
+    "counts": (WIDE, 9000.0, True),
+    "counts, even, repeated": ({**WIDE, "within": "even", "repeat": True, "speed": 3}, 9000.0, False),
+    "counts, start": ({**WIDE, "within": "start"}, 9000.0, False),
+    "counted days": (
+        {"kind": "counts", "file": "fortnight.csv", "start": "start", "count": "count", "resample": "days"},
+        20 * 86400.0,
+        True,
+    ),
+}
+EACH = pytest.mark.parametrize("name", CASES)
+#: Kinds made of unit-rate points or of scaled gaps: more traffic is the same traffic, sooner.
+COUPLED = ["poisson", "diurnal", "diurnal to 0", "profile of a day", "bursty", "on/off", "renewal, cv 3"]
+
+
+def arrivals(traffic: Arrivals, clock: Clock, horizon_s: float, seed: int = 1, replication: int = 0) -> NDArray[Any]:
+    blocks = list(traffic.blocks(Streams(seed, replication), clock, horizon_s))
+    return np.concatenate(blocks) if blocks else np.empty(0, np.int64)
+
+
+@EACH
+def test_arrivals_are_in_order_within_the_horizon(name: str, made: Made, clock: Clock) -> None:
+    """Whole nanoseconds in [0, horizon), never decreasing, in blocks of which none is empty."""
+    value, horizon_s, _ = CASES[name]
+    blocks = list(made(value).blocks(Streams(3, 1), clock, horizon_s))
+    assert all(len(block) and block.dtype == np.int64 for block in blocks)
+    drawn = np.concatenate(blocks)
+    assert 0 <= drawn[0]
+    assert drawn[-1] < horizon_s * 1e9
+    assert (np.diff(drawn) >= 0).all()
+
+
+@EACH
+def test_arrivals_do_not_depend_on_the_size_of_blocks(
+    name: str, made: Made, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same arrivals to the nanosecond with pieces of 7 points, blocks of 11 and 3 pairs of stays at a time."""
+    value, horizon_s, _ = CASES[name]
+    horizon_s /= 3.0
+    expected = arrivals(made(value), clock, horizon_s)
+    monkeypatch.setattr(points, "PIECE", 7)
+    monkeypatch.setattr(points, "BLOCK", 11)
+    monkeypatch.setattr(counts, "BLOCK", 50)
+    monkeypatch.setattr(counts, "_PERIODS", 5)
+    monkeypatch.setattr(bursty, "_STAYS", 6)
+    np.testing.assert_array_equal(expected, arrivals(made(value), clock, horizon_s))
+
+
+@EACH
+def test_a_longer_horizon_only_adds_to_the_end(name: str, made: Made, clock: Clock) -> None:
+    """Arrivals of a third of the horizon are the beginning of those of the whole."""
+    value, horizon_s, _ = CASES[name]
+    whole = arrivals(made(value), clock, horizon_s)
+    short = arrivals(made(value), clock, horizon_s / 3.0)
+    np.testing.assert_array_equal(whole[whole < round(horizon_s / 3.0 * 1e9)], short)
+
+
+@EACH
+def test_expected_count_is_the_integral_of_the_rate(name: str, made: Made, clock: Clock) -> None:
+    """Over the horizon, and over an inner stretch of minutes."""
+    value, horizon_s, _ = CASES[name]
+    traffic = made(value)
+    for start_s, stop_s in ((0.0, horizon_s), (600.0, horizon_s - 1200.0)):
+        middles = np.arange(start_s + 30.0, stop_s, 60.0)
+        integral = float(traffic.rate(middles, clock).sum()) * 60.0
+        # The last minute of the horizon may be cut.
+        assert traffic.expected_count(start_s, start_s + 60.0 * len(middles), clock) == pytest.approx(
+            integral, rel=1e-6, abs=1e-9
+        )
+
+
+@EACH
+def test_mean_count_over_replications_is_the_expected_count(name: str, made: Made, clock: Clock) -> None:
+    """In a window at the start and in one later (Student's t over 64 replications, p = 10⁻⁴); replays are exact."""
+    value, horizon_s, random = CASES[name]
+    traffic = made(value)
+    runs = [arrivals(traffic, clock, horizon_s, seed=11, replication=r) for r in range(64 if random else 2)]
+    for share_from, share_to in ((0.0, 0.1), (0.25, 1.0)):
+        window = [math.floor(share * horizon_s / 60.0) * 60.0 for share in (share_from, share_to)]
+        drawn = np.array([np.diff(np.searchsorted(run, np.array(window) * 1e9))[0] for run in runs], dtype=float)
+        expected = traffic.expected_count(window[0], window[1], clock)
+        error = drawn.std(ddof=1) / math.sqrt(len(drawn))
+        if error == 0.0:
+            assert expected == pytest.approx(drawn[0], abs=1e-6)
+        else:
+            assert abs(drawn.mean() - expected) < stats.t.isf(0.5e-4, len(drawn) - 1) * error
+            assert error < 0.15 * expected
+
+
+@EACH
+def test_replications_differ_only_where_traffic_is_random(name: str, made: Made, clock: Clock) -> None:
+    """Random kinds give other arrivals in every replication; a plain replay gives the same and says so."""
+    value, horizon_s, random = CASES[name]
+    traffic = made(value)
+    first, second = (arrivals(traffic, clock, horizon_s, replication=r) for r in (0, 1))
+    assert random == (not np.array_equal(first, second))
+    if value["kind"] in ("recorded", "counts"):
+        note = " ".join(traffic.notes())
+        assert ("every replication" in note) != ("resample" in value)
+
+
+@EACH
+def test_what_is_written_reads_back(name: str, made: Made, folder: Path) -> None:
+    """Written to JSON and read again it is equal, also after a journey to another process."""
+    traffic = made(CASES[name][0])
+    written = TypeAdapter(Traffic).dump_json(traffic)
+    again = made(json.loads(written))
+    assert traffic == again
+    assert traffic == pickle.loads(pickle.dumps(traffic))
+    assert traffic.digest == again.digest
+
+
+@EACH
+def test_the_json_schema_accepts_what_the_model_accepts(name: str) -> None:
+    """An editor that knows the schema does not underline valid traffic."""
+    schema = TypeAdapter(Traffic).json_schema()
+    assert [] == list(Draft202012Validator(schema).iter_errors(CASES[name][0]))
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_more_traffic_is_the_same_traffic_sooner(name: str, made: Made, clock: Clock) -> None:
+    """With a higher mean rate the n-th request never comes later, in any single replication (coupling)."""
+    value, horizon_s, _ = CASES[name]
+    number = float(value["mean_rate"].split("/")[0])
+    low = arrivals(made(value), clock, horizon_s)
+    more = {**value, "mean_rate": value["mean_rate"].replace(f"{number:g}", f"{1.1 * number:.6g}")}
+    high = arrivals(made(more), clock, horizon_s)
+    assert 1.1 == pytest.approx(len(high) / len(low), rel=0.15)
+    # One nanosecond a gap for the rounding.
+    assert (high[: len(low)] - low <= np.arange(len(low)) + 1).all()
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name][2] and "days" not in name])
+def test_seeds_do_not_overlap(name: str, made: Made, clock: Clock) -> None:
+    """No replication of seed 1 equals any of seed 2 (with seed + replication 58 of 60 would)."""
+    value, horizon_s, _ = CASES[name]
+    traffic = made(value)
+    drawn = {seed: {arrivals(traffic, clock, horizon_s / 10, seed, r).tobytes() for r in range(60)} for seed in (1, 2)}
+    assert set() == drawn[1] & drawn[2]
+
+
+@pytest.mark.parametrize("name", ["poisson", "diurnal", "diurnal to 0", "profile of a day", "profile of a week"])
+def test_gaps_in_expected_count_are_exponential(name: str, made: Made, clock: Clock) -> None:
+    """Time rescaled by the cumulative rate leaves a Poisson process of rate 1 (Kolmogorov-Smirnov, p > 10⁻⁶)."""
+    value, horizon_s, _ = CASES[name]
+    traffic = made(value)
+    drawn_s = arrivals(traffic, clock, horizon_s, seed=5) / 1e9
+    gaps = np.diff([traffic.expected_count(0.0, float(t), clock) for t in drawn_s])
+    assert 1e-6 < stats.kstest(gaps, "expon").pvalue
+    # A truth 15 % off is refused.
+    assert stats.kstest(gaps * 1.15, "expon").pvalue < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["poisson", "diurnal", "profile", "bursty", "renewal"])
+def test_a_rate_of_zero_gives_no_request_and_says_so(kind: str, made: Made, clock: Clock) -> None:
+    """No block at all, an expected count of 0, and a note."""
+    fields: dict[str, dict[str, Any]] = {
+        "poisson": {},
+        "diurnal": {"peak_to_mean": 1.5, "peak_at": "12:00"},
+        "profile": {"period": "day", "shape": [1, 2]},
+        "bursty": {"burst_factor": 2, "burst_share": "10%", "burst_length": "10s"},
+        "renewal": {"cv": 2.0},
+    }
+    traffic = made({"kind": kind, "mean_rate": "0/s", **fields[kind]})
+    assert [] == list(traffic.blocks(Streams(1, 0), clock, 1e6))
+    assert 0.0 == traffic.expected_count(0.0, 1e6, clock)
+    assert ["The mean rate is 0: no request arrives."] == traffic.notes()
+    assert "0/h" in traffic.describe()
+
+
+@pytest.mark.parametrize(
+    ("horizon_s", "message"),
+    [
+        (0.0, "traffic: the horizon is 0 s, must be more than 0"),
+        (-1.0, "traffic: the horizon is -1 s, must be more than 0"),
+        (math.inf, "traffic: the horizon is inf s, must be more than 0"),
+        (math.nan, "traffic: the horizon is nan s, must be more than 0"),
+        (1e10, "traffic: the horizon is 1e+10 s, must be at most a century (3.15576e+09 s)"),
+    ],
+)
+def test_horizons_that_cannot_be(horizon_s: float, message: str, made: Made, clock: Clock) -> None:
+    """An error at the call, not at the first block."""
+    with pytest.raises(InputError) as caught:
+        made({"kind": "poisson", "mean_rate": "1/s"}).blocks(Streams(1, 0), clock, horizon_s)
+    assert message == str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["poisson, rare", "bursty", "renewal, cv 3", "profile of a day", "diurnal"])
+def test_rare_traffic_over_a_century(name: str, made: Made, clock: Clock) -> None:
+    """Gaps far longer than the horizon neither overflow nor end up in it: about 3 arrivals in 90 years."""
+    value = {**CASES[name][0], "mean_rate": "1e-9/s"}
+    if name == "bursty":
+        value["burst_length"] = "8760h"
+    total = sum(len(arrivals(made(value), clock, 90 * 365.25 * 86400.0, seed=2, replication=r)) for r in range(100))
+    cv = 3.0 if name == "renewal, cv 3" else 2.0
+    assert abs(total - 284.0) < 5 * cv * math.sqrt(284.0)
+    assert 0 == len(arrivals(made({**value, "mean_rate": "1e-30/s"}), clock, 3600.0))
