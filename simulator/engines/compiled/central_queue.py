@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
-from simulator.engines.compiled.releases import Heap, add_release, drop_first, empty_heap, put_off_first
+from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.releases import add_release, drop_first, put_off_first
 from simulator.engines.compiled.rows import (
     Column,
     Table,
@@ -26,7 +26,7 @@ from simulator.engines.compiled.rows import (
     write_throttled,
 )
 from simulator.engines.compiled.saturating import plus
-from simulator.engines.compiled.waiting import count_waiting, enter_queue, has_room
+from simulator.engines.compiled.waiting import enter_queue, has_room, is_full
 from simulator.engines.pool import OnGiveUp, Pool, TimeoutFrom
 from simulator.engines.tables import Demand, Reason, Requests
 from simulator.units import FOREVER
@@ -51,22 +51,23 @@ class Workers(NamedTuple):
     ----------
     sizes : ndarray of int64, shape (2,)
         Workers occupied; requests that came before.
-    releases : ndarray of int64, shape (workers, 2)
-        One entry per occupied worker: when it is free of all that was given to it so far.
+    due_ns, given : ndarray of int64, shape (workers,)
+        Releases, see `releases`: one entry per occupied worker: when it is free of all that was given to it so far.
     serving : ndarray of int64, shape (workers,)
         Number of the request given to a worker last.
     free : ndarray of int64, shape (workers,)
         Free workers, a heap with the lowest number first.
-    leaves_ns, ends : ndarray of int64, shapes (1, capacity) and (1, 2)
+    leaves_ns, tails : ndarray of int64, shapes (1, capacity) and (1,)
         See `waiting`. [ns]
     """
 
     sizes: NDArray[np.int64]
-    releases: Heap
+    due_ns: NDArray[np.int64]
+    given: NDArray[np.int64]
     serving: NDArray[np.int64]
     free: NDArray[np.int64]
     leaves_ns: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    tails: NDArray[np.int64]
 
 
 class Rows(NamedTuple):
@@ -76,7 +77,7 @@ class Rows(NamedTuple):
     service_ns: Column
 
 
-@njit(cache=True)
+@kernel
 def add_free(free: NDArray[np.int64], size: int, worker: int) -> None:
     """Add a worker to `size` free ones."""
     hole = size
@@ -89,7 +90,7 @@ def add_free(free: NDArray[np.int64], size: int, worker: int) -> None:
     free[hole] = worker
 
 
-@njit(cache=True)
+@kernel
 def take_lowest_free(free: NDArray[np.int64], size: int) -> int:
     """The lowest-numbered of `size` free workers, which is free no more."""
     lowest = free[0]
@@ -108,13 +109,14 @@ def take_lowest_free(free: NDArray[np.int64], size: int) -> int:
     return int(lowest)
 
 
-@njit(cache=True)
+@kernel
 def serve_centrally(rules: Rules, rows: Rows, first: int, state: Workers, table: Table) -> int:
     """The row at which the queue's array was full, before anything of that row; the number of rows if it never was."""
     places, queue_limit, timeout_ns, from_arrival, leaves_at_limit = rules
     arrival_ns = rows.arrival_ns.values
     service_values, service_mask = rows.service_ns
-    releases, serving, free, leaves_ns, ends = state.releases, state.serving, state.free, state.leaves_ns, state.ends
+    due_ns, given, serving, free = state.due_ns, state.given, state.serving, state.free
+    leaves_ns, tails = state.leaves_ns, state.tails
     occupied, number = state.sizes[0], state.sizes[1]
     workers = len(serving)
     is_limited = queue_limit < FOREVER
@@ -124,36 +126,36 @@ def serve_centrally(rules: Rules, rows: Rows, first: int, state: Workers, table:
         now_ns = arrival_ns[row]
         service_ns = service_values[row & service_mask]
         # Rank 10: what is released up to now was not given ahead of time to anyone who waits.
-        while occupied > 0 and releases[0, 0] <= now_ns:
-            add_free(free, workers - occupied, releases[0, 1])
-            occupied = drop_first(releases, occupied, serving)
+        while occupied > 0 and due_ns[0] <= now_ns:
+            add_free(free, workers - occupied, given[0])
+            occupied = drop_first(due_ns, given, occupied, serving)
 
         if occupied < workers:
             worker = take_lowest_free(free, workers - occupied)
             limit_ns = plus(now_ns, timeout_ns)
             release_ns = write_served(table, row, now_ns, service_ns, limit_ns, worker // places, False)
             serving[worker] = number
-            occupied = add_release(releases, occupied, release_ns, worker, serving)
+            occupied = add_release(due_ns, given, occupied, release_ns, worker, serving)
         else:
-            start_ns, worker = releases[0, 0], releases[0, 1]
+            start_ns, worker = due_ns[0], given[0]
             limit_ns = plus(now_ns if from_arrival else start_ns, timeout_ns)
             # At the very limit the worker is still taken: rank 10 before 50.
             gives_up = leaves_at_limit and start_ns > limit_ns
             if is_limited:
-                if count_waiting(leaves_ns, ends, 0, now_ns) >= queue_limit:
+                if is_full(leaves_ns, tails, 0, queue_limit, now_ns):
                     write_throttled(table, row, _QUEUE_FULL)
                     row += 1
                     number += 1
                     continue
-                if not has_room(leaves_ns, ends, 0):
+                if not has_room(leaves_ns, tails, 0, now_ns):
                     break
-                enter_queue(leaves_ns, ends, 0, limit_ns if gives_up else start_ns)
+                enter_queue(leaves_ns, tails, 0, limit_ns if gives_up else start_ns)
             if gives_up:
                 write_given_up(table, row, limit_ns)
             else:
                 release_ns = write_served(table, row, start_ns, service_ns, limit_ns, worker // places, False)
                 serving[worker] = number
-                put_off_first(releases, occupied, release_ns, serving)
+                put_off_first(due_ns, given, occupied, release_ns, serving)
         row += 1
         number += 1
 
@@ -183,11 +185,12 @@ class CentralQueue:
         )
         self._state = Workers(
             sizes=np.zeros(2, np.int64),
-            releases=empty_heap(workers),
+            due_ns=np.zeros(workers, np.int64),
+            given=np.zeros(workers, np.int64),
             serving=np.zeros(workers, np.int64),
             free=np.arange(workers, dtype=np.int64),
             leaves_ns=np.zeros((1, room), np.int64),
-            ends=np.zeros((1, 2), np.int64),
+            tails=np.zeros(1, np.int64),
         )
 
     def feed(self, demand: Demand) -> Requests:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
+from simulator.engines.compiled.kernels import kernel
 from simulator.engines.compiled.outstanding import change_held, least_outstanding, none_outstanding
-from simulator.engines.compiled.releases import Heap, add_release, drop_first, empty_heap
+from simulator.engines.compiled.releases import add_release, drop_first
 from simulator.engines.compiled.rows import (
     Column,
     Table,
@@ -26,13 +26,14 @@ from simulator.engines.compiled.rows import (
     write_throttled,
 )
 from simulator.engines.compiled.saturating import plus
-from simulator.engines.compiled.waiting import count_waiting, enter_queue, has_room
+from simulator.engines.compiled.waiting import enter_queue, has_room, is_full
 from simulator.engines.compiled.workers import occupy_first_free
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
 from simulator.engines.tables import Demand, Reason, Requests
 from simulator.units import FOREVER
 
 _QUEUE_FULL = int(Reason.QUEUE_FULL)
+_QUEUE_ROOM = 64
 
 
 class Rules(NamedTuple):
@@ -56,11 +57,11 @@ class Held(NamedTuple):
         Departures still to come.
     free_ns : ndarray of int64, shape (instances · places,)
         See `workers`. [ns]
-    leaves_ns, ends : ndarray of int64, shapes (instances, capacity) and (instances, 2)
+    leaves_ns, tails : ndarray of int64, shapes (instances, capacity) and (instances,)
         See `waiting`. [ns]
-    held, tree : ndarray of int64
+    held, least, sharing : ndarray of int64
         See `outstanding`; only for least outstanding requests.
-    departures : ndarray of int64, shape (capacity, 2)
+    depart_ns, departs_from : ndarray of int64, shape (capacity,)
         When requests cease to be outstanding: released, or left the queue. Only for least outstanding requests.
     no_order : ndarray of int64, shape (instances,)
         Zeros: departures of one instant have no order, as they only count down.
@@ -69,10 +70,12 @@ class Held(NamedTuple):
     sizes: NDArray[np.int64]
     free_ns: NDArray[np.int64]
     leaves_ns: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    tails: NDArray[np.int64]
     held: NDArray[np.int64]
-    tree: NDArray[np.int64]
-    departures: Heap
+    least: NDArray[np.int64]
+    sharing: NDArray[np.int64]
+    depart_ns: NDArray[np.int64]
+    departs_from: NDArray[np.int64]
     no_order: NDArray[np.int64]
 
 
@@ -84,15 +87,16 @@ class Rows(NamedTuple):
     routing: Column
 
 
-@njit(cache=True)
+@kernel
 def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: Table) -> int:
     """The row at which an array was full, before anything of that row happened; the number of rows if none was."""
     instances, places, by_outstanding, queue_limit, timeout_ns, from_arrival, leaves_at_limit = rules
     arrival_ns = rows.arrival_ns.values
     service_values, service_mask = rows.service_ns
     routing_values, routing_mask = rows.routing
-    free_ns, leaves_ns, ends = state.free_ns, state.leaves_ns, state.ends
-    held, tree, departures, no_order = state.held, state.tree, state.departures, state.no_order
+    free_ns, leaves_ns, tails = state.free_ns, state.leaves_ns, state.tails
+    held, least, sharing, no_order = state.held, state.least, state.sharing, state.no_order
+    depart_ns, departs_from = state.depart_ns, state.departs_from
     to_depart = state.sizes[0]
     is_limited = queue_limit < FOREVER
 
@@ -101,13 +105,13 @@ def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: 
         now_ns = arrival_ns[row]
         draw = routing_values[row & routing_mask]
         if by_outstanding:
-            if to_depart == len(departures):
+            if to_depart == len(depart_ns):
                 break
             # Ranks 10 and 50: all that ceases to be outstanding up to now.
-            while to_depart > 0 and departures[0, 0] <= now_ns:
-                change_held(held, tree, departures[0, 1], -1)
-                to_depart = drop_first(departures, to_depart, no_order)
-            instance = least_outstanding(held, tree, draw)
+            while to_depart > 0 and depart_ns[0] <= now_ns:
+                change_held(held, least, sharing, departs_from[0], -1)
+                to_depart = drop_first(depart_ns, departs_from, to_depart, no_order)
+            instance = least_outstanding(held, least, sharing, draw)
         else:
             instance = int(draw * instances)
 
@@ -116,17 +120,17 @@ def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: 
         if has_to_wait:
             start_ns = free_ns[instance * places]
             if is_limited:
-                if count_waiting(leaves_ns, ends, instance, now_ns) >= queue_limit:
+                if is_full(leaves_ns, tails, instance, queue_limit, now_ns):
                     write_throttled(table, row, _QUEUE_FULL)
                     row += 1
                     continue
-                if not has_room(leaves_ns, ends, instance):
+                if not has_room(leaves_ns, tails, instance, now_ns):
                     break
         limit_ns = plus(now_ns if from_arrival else start_ns, timeout_ns)
         # At the very limit the worker is still taken: rank 10 before 50.
         gives_up = leaves_at_limit and start_ns > limit_ns
         if has_to_wait and is_limited:
-            enter_queue(leaves_ns, ends, instance, limit_ns if gives_up else start_ns)
+            enter_queue(leaves_ns, tails, instance, limit_ns if gives_up else start_ns)
         if gives_up:
             write_given_up(table, row, limit_ns)
             departure_ns = limit_ns
@@ -136,8 +140,8 @@ def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: 
             )
             occupy_first_free(free_ns, instance, places, departure_ns)
         if by_outstanding:
-            change_held(held, tree, instance, 1)
-            to_depart = add_release(departures, to_depart, departure_ns, instance, no_order)
+            change_held(held, least, sharing, instance, 1)
+            to_depart = add_release(depart_ns, departs_from, to_depart, departure_ns, instance, no_order)
         row += 1
 
     state.sizes[0] = to_depart
@@ -166,15 +170,17 @@ class InstanceQueues:
             pool.timeout_from is TimeoutFrom.ARRIVAL,
             pool.on_give_up is OnGiveUp.LEAVE,
         )
-        held, tree = none_outstanding(pool.standing if by_outstanding else 1)
+        held, least, sharing = none_outstanding(pool.standing if by_outstanding else 1)
         self._state = Held(
             sizes=np.zeros(1, np.int64),
             free_ns=np.zeros(pool.standing * pool.places, np.int64),
-            leaves_ns=np.zeros((pool.standing, min(room, 16)), np.int64),
-            ends=np.zeros((pool.standing, 2), np.int64),
+            leaves_ns=np.zeros((pool.standing, min(room, _QUEUE_ROOM)), np.int64),
+            tails=np.zeros(pool.standing, np.int64),
             held=held,
-            tree=tree,
-            departures=empty_heap(room),
+            least=least,
+            sharing=sharing,
+            depart_ns=np.zeros(room, np.int64),
+            departs_from=np.zeros(room, np.int64),
             no_order=np.zeros(pool.standing, np.int64),
         )
 
@@ -189,9 +195,9 @@ class InstanceQueues:
         return requests_of(table)
 
     def _make_room(self) -> None:
-        """Double what is full: the departures, or all queues where one is too full for a shift to the front to pay."""
+        """Double what is full: the departures, or all queues where one stays too full after clearing."""
         state = self._state
-        if state.sizes[0] == len(state.departures):
-            self._state = state._replace(departures=doubled(state.departures))
+        if state.sizes[0] == len(state.depart_ns):
+            self._state = state._replace(depart_ns=doubled(state.depart_ns), departs_from=doubled(state.departs_from))
         else:
             self._state = state._replace(leaves_ns=doubled(state.leaves_ns, axis=1))

@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
 from simulator.engines.compiled.idle_at_random import (
-    Tree,
     close_ranks,
     doubled_tree,
     empty_tree,
@@ -23,7 +21,8 @@ from simulator.engines.compiled.idle_at_random import (
     take_at_random,
 )
 from simulator.engines.compiled.idle_in_order import drop_retired, put_idle, take_idle
-from simulator.engines.compiled.releases import Heap, add_release, drop_first, empty_heap
+from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.releases import add_release, drop_first
 from simulator.engines.compiled.rows import (
     Column,
     Table,
@@ -64,13 +63,13 @@ class Living(NamedTuple):
     ----------
     sizes : ndarray of int64
         How much of the arrays is in use.
-    releases : ndarray of int64, shape (capacity, 2)
-        One entry per occupied place, starting ones and failing launches included.
+    due_ns, places : ndarray of int64, shape (capacity,)
+        Releases, see `releases`: one entry per occupied place, starting ones and failing launches included.
     standing_idle : ndarray of int64, shape (standing,)
         Idle standing instances, a stack in order of becoming idle; those never used lie at the bottom.
     idle : ndarray of int64
         Idle on-demand instances in order, see `idle_in_order`.
-    tree, instance_in, slot_of : ndarray of int64
+    idle_below, retires_ns, instance_in, slot_of : ndarray of int64
         The same for random routing, see `idle_at_random`.
     launch_ns, ready_ns, gone_ns : ndarray of int64
         As in `Instances`; `gone_ns` is when the instance retires unless it is reused before. [ns]
@@ -81,10 +80,12 @@ class Living(NamedTuple):
     """
 
     sizes: NDArray[np.int64]
-    releases: Heap
+    due_ns: NDArray[np.int64]
+    places: NDArray[np.int64]
     standing_idle: NDArray[np.int64]
     idle: NDArray[np.int64]
-    tree: Tree
+    idle_below: NDArray[np.int64]
+    retires_ns: NDArray[np.int64]
     instance_in: NDArray[np.int64]
     slot_of: NDArray[np.int64]
     launch_ns: NDArray[np.int64]
@@ -105,13 +106,13 @@ class Rows(NamedTuple):
     routing: Column
 
 
-@njit(cache=True)
+@kernel
 def retirement_ns(release_ns: int, idle_timeout_ns: int, life_over_ns: int) -> int:
-    """When an instance retires that is released and not reused. [ns]"""
+    """When an instance retires that is released and not reused."""
     return min(plus(release_ns, idle_timeout_ns), max(release_ns, life_over_ns))
 
 
-@njit(cache=True)
+@kernel
 def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table: Table) -> int:
     """The row at which an array was full, before anything of that row happened; the number of rows if none was.
 
@@ -124,13 +125,15 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
     idle_values, idle_mask = rows.idle_timeout_ns
     lifetime_values, lifetime_mask = rows.lifetime_ns
     routing_values, routing_mask = rows.routing
-    sizes, releases, standing_idle, idle = living.sizes, living.releases, living.standing_idle, living.idle
-    tree, instance_in, slot_of = living.tree, living.instance_in, living.slot_of
+    sizes, due_ns, places = living.sizes, living.due_ns, living.places
+    standing_idle, idle = living.standing_idle, living.idle
+    idle_below, retires_ns = living.idle_below, living.retires_ns
+    instance_in, slot_of = living.instance_in, living.slot_of
     gone_ns, life_over_ns, serving = living.gone_ns, living.life_over_ns, living.serving
     occupied, launched, idle_standing = sizes[_OCCUPIED], sizes[_LAUNCHED], sizes[_STANDING_IDLE]
     head, tail, slots_used, number = sizes[_HEAD], sizes[_TAIL], sizes[_SLOTS_USED], sizes[_REQUESTS]
     at_random = routing == _RANDOM_IDLE
-    room_for_places, room_for_launches = len(releases), len(gone_ns)
+    room_for_places, room_for_launches = len(due_ns), len(gone_ns)
     room_for_idle, room_for_slots = len(idle), len(instance_in)
 
     row = first
@@ -146,19 +149,19 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
                 break
 
         # Rank 10: releases up to now. An instance that retires at its release is not idle for any arrival.
-        while occupied > 0 and releases[0, 0] <= now_ns:
-            release_ns, instance = releases[0, 0], releases[0, 1]
-            occupied = drop_first(releases, occupied, serving)
+        while occupied > 0 and due_ns[0] <= now_ns:
+            release_ns, instance = due_ns[0], places[0]
+            occupied = drop_first(due_ns, places, occupied, serving)
             if instance < standing:
                 standing_idle[idle_standing] = instance
                 idle_standing += 1
             elif release_ns < gone_ns[instance]:
                 if at_random:
-                    set_slot(tree, slot_of[instance], 1, gone_ns[instance])
+                    set_slot(idle_below, retires_ns, slot_of[instance], 1, gone_ns[instance])
                 else:
                     tail = put_idle(routing, idle, tail, instance)
         if slots_used == room_for_slots:
-            slots_used = close_ranks(tree, instance_in, slots_used, slot_of, gone_ns, now_ns)
+            slots_used = close_ranks(idle_below, retires_ns, instance_in, slots_used, slot_of, gone_ns, now_ns)
             if 2 * slots_used > room_for_slots:
                 break
 
@@ -172,8 +175,8 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
             idle_standing -= 1
             instance = standing_idle[idle_standing]
         elif at_random:
-            retire_idle(tree, now_ns)
-            instance = take_at_random(tree, instance_in, routing_values[row & routing_mask])
+            retire_idle(idle_below, retires_ns, now_ns)
+            instance = take_at_random(idle_below, retires_ns, instance_in, routing_values[row & routing_mask])
         else:
             instance, head, tail = take_idle(routing, idle, head, tail, gone_ns, now_ns)
 
@@ -190,7 +193,7 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
                 gone_ns[instance] = release_ns
                 serving[instance] = number
                 write_failed_launch(table, row, release_ns, instance)
-                occupied = add_release(releases, occupied, release_ns, instance, serving)
+                occupied = add_release(due_ns, places, occupied, release_ns, instance, serving)
                 row += 1
                 number += 1
                 continue
@@ -207,7 +210,7 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
         serving[instance] = number
         if instance >= standing:
             gone_ns[instance] = retirement_ns(release_ns, idle_values[row & idle_mask], life_over_ns[instance])
-        occupied = add_release(releases, occupied, release_ns, instance, serving)
+        occupied = add_release(due_ns, places, occupied, release_ns, instance, serving)
         row += 1
         number += 1
 
@@ -234,13 +237,16 @@ class OnDemand:
         slots = 1
         while slots < room:
             slots *= 2
+        idle_below, retires_ns = empty_tree(slots)
         launches = standing + room
         self._living = Living(
             sizes=np.zeros(7, np.int64),
-            releases=empty_heap(room),
+            due_ns=np.zeros(room, np.int64),
+            places=np.zeros(room, np.int64),
             standing_idle=np.arange(standing, dtype=np.int64),
             idle=np.zeros(room, np.int64),
-            tree=empty_tree(slots),
+            idle_below=idle_below,
+            retires_ns=retires_ns,
             instance_in=np.zeros(slots, np.int64),
             slot_of=np.zeros(launches, np.int64),
             launch_ns=np.zeros(launches, np.int64),
@@ -285,7 +291,7 @@ class OnDemand:
         living.sizes[_LAUNCHED] += 1
         if self._rules.routing == _RANDOM_IDLE:
             living.instance_in[0] = instance
-            set_slot(living.tree, 0, 1, living.gone_ns[instance])
+            set_slot(living.idle_below, living.retires_ns, 0, 1, living.gone_ns[instance])
             living.sizes[_SLOTS_USED] = 1
         else:
             living.idle[0] = instance
@@ -294,13 +300,16 @@ class OnDemand:
     def _make_room(self) -> None:
         """Double each array that is full, or too full after a clearing for the next one to pay."""
         living, sizes = self._living, self._living.sizes
-        if sizes[_OCCUPIED] == len(living.releases):
-            living = living._replace(releases=doubled(living.releases))
+        if sizes[_OCCUPIED] == len(living.due_ns):
+            living = living._replace(due_ns=doubled(living.due_ns), places=doubled(living.places))
         if sizes[_LAUNCHED] == len(living.gone_ns):
             by_number = ("slot_of", "launch_ns", "ready_ns", "gone_ns", "life_over_ns", "serving")
             living = living._replace(**{name: doubled(getattr(living, name)) for name in by_number})
         if 2 * (sizes[_TAIL] + sizes[_OCCUPIED]) > len(living.idle):
             living = living._replace(idle=doubled(living.idle))
         if 2 * sizes[_SLOTS_USED] > len(living.instance_in):
-            living = living._replace(tree=doubled_tree(living.tree), instance_in=doubled(living.instance_in))
+            idle_below, retires_ns = doubled_tree(living.idle_below, living.retires_ns)
+            living = living._replace(
+                idle_below=idle_below, retires_ns=retires_ns, instance_in=doubled(living.instance_in)
+            )
         self._living = living

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from simulator.engines.compiled.kernels import kernel
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests
 
@@ -30,11 +30,9 @@ class Table(NamedTuple):
 
 def empty_table(n: int) -> Table:
     """n rows whose content is undefined: a kernel writes every column of every row."""
+    start_ns, response_ns, release_ns, instance = (np.empty(n, np.int64) for _ in range(4))
     return Table(
-        np.empty(n, np.int8),
-        np.empty(n, np.int8),
-        *(np.empty(n, np.int64) for _ in range(4)),
-        np.empty(n, np.bool_),
+        np.empty(n, np.int8), np.empty(n, np.int8), start_ns, response_ns, release_ns, instance, np.empty(n, np.bool_)
     )
 
 
@@ -68,11 +66,11 @@ def column_of(demand: Demand, name: str) -> Column:
     return Column(values, -1 if len(values) == len(demand) else 0)
 
 
-@njit(cache=True)
+@kernel
 def write_served(
     table: Table, row: int, start_ns: int, service_ns: int, limit_ns: int, instance: int, is_cold: bool
 ) -> int:
-    """Instant at which the place is free again, after writing the row of a request that a place took. [ns]
+    """When the place is free again, after writing the row of a request that a place took.
 
     Completed if it is released no later than its limit: at one instant a release comes first (ranks 10 and 50).
     """
@@ -88,7 +86,7 @@ def write_served(
     return release_ns
 
 
-@njit(cache=True)
+@kernel
 def write_failed_launch(table: Table, row: int, failure_ns: int, instance: int) -> None:
     """Row of a request whose launch took longer than the startup limit."""
     table.outcome[row] = _TIMED_OUT
@@ -100,7 +98,7 @@ def write_failed_launch(table: Table, row: int, failure_ns: int, instance: int) 
     table.is_cold[row] = True
 
 
-@njit(cache=True)
+@kernel
 def write_given_up(table: Table, row: int, limit_ns: int) -> None:
     """Row of a request that left the queue at its limit."""
     table.outcome[row] = _TIMED_OUT
@@ -112,7 +110,7 @@ def write_given_up(table: Table, row: int, limit_ns: int) -> None:
     table.is_cold[row] = False
 
 
-@njit(cache=True)
+@kernel
 def write_throttled(table: Table, row: int, reason: int) -> None:
     """Row of a request that was turned away."""
     table.outcome[row] = _THROTTLED

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from simulator.engines.compiled.kernels import kernel
 from simulator.units import FOREVER
 
 
-@njit(cache=True)
+@kernel
 def plus(time: int, duration: int) -> int:
-    """Sum of two times that are 0 or more, at most `FOREVER`. [ns]"""
+    """Sum of two times that are 0 or more, at most `FOREVER`."""
     return time + duration if duration <= FOREVER - time else FOREVER

@@ -35,9 +35,10 @@ class Simulation:
             self._pool = OnDemand(pool, room)
         elif pool.standing == 0:
             self._pool = None
-        elif pool.routing is Routing.CENTRAL_QUEUE:
+        elif pool.routing is Routing.CENTRAL_QUEUE and pool.standing > 1:
             self._pool = CentralQueue(pool, room)
         else:
+            # The queue of the only instance is a central queue too, and does without telling workers apart.
             self._pool = InstanceQueues(pool, room)
 
     def feed(self, block: Demand) -> Requests:

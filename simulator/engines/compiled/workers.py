@@ -8,14 +8,26 @@ behind several services.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from simulator.engines.compiled.kernels import kernel
 
-@njit(cache=True)
+#: Up to so many workers a stretch is kept sorted, which is a heap too, and needs no unpredictable branch.
+_FEW = 8
+
+
+@kernel
 def occupy_first_free(free_ns: NDArray[np.int64], instance: int, places: int, release_ns: int) -> None:
     """Give the worker of an instance that is free first to a request that is released at `release_ns`."""
     first = instance * places
+    if places <= _FEW:
+        carried = release_ns
+        for worker in range(first + 1, first + places):
+            other = free_ns[worker]
+            free_ns[worker - 1] = min(other, carried)
+            carried = max(other, carried)
+        free_ns[first + places - 1] = carried
+        return
     hole = 0
     child = 1
     while child < places:

@@ -1,0 +1,40 @@
+"""How kernels are compiled: once, lazily, kept on disk as long as no rule has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _sources() -> str:
+    """Digest of all that kernels are made from: this folder, and the numbers that it takes from elsewhere."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in [*sorted(here.glob("*.py")), here.parent / "pool.py", here.parent / "tables.py"]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_STAMP = _sources()
+
+
+def kernel(function: Function) -> Function:
+    """Compiled form of a function of arrays and numbers.
+
+    Kernels own no array, so they do without reference counts (`_nrt`), which would be atomic operations in every
+    call of a rule. Numba keeps compiled code until the file of the function itself changes; a kernel that calls
+    rules in other files would silently go on with the old ones, so the stamp of its cache covers all files here.
+    """
+    compile_lazily: Any = njit
+    compiled = compile_lazily(cache=True, _nrt=False, error_model="numpy")(function)
+    cache_file: Any = getattr(compiled._cache, "_cache_file", None)
+    if hasattr(cache_file, "_source_stamp"):
+        cache_file._source_stamp = _STAMP
+    return cast(Function, compiled)
