@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
-from simulator.engines.compiled.kernels import kernel
-from simulator.engines.compiled.releases import add_release, drop_first, put_off_first
+from simulator.engines.compiled.kernels import kernel, rule
+from simulator.engines.compiled.releases import add_release, bring_near, room_for_releases
 from simulator.engines.compiled.rows import (
     Column,
     Table,
@@ -49,9 +49,9 @@ class Workers(NamedTuple):
 
     Parameters
     ----------
-    sizes : ndarray of int64, shape (2,)
-        Workers occupied; requests that came before.
-    due_ns, given : ndarray of int64, shape (workers,)
+    sizes : ndarray of int64, shape (3,)
+        Workers occupied, near and far in the order of their releases; requests that came before.
+    due_ns, given : ndarray of int64
         Releases, see `releases`: one entry per occupied worker: when it is free of all that was given to it so far.
     serving : ndarray of int64, shape (workers,)
         Number of the request given to a worker last.
@@ -77,7 +77,7 @@ class Rows(NamedTuple):
     service_ns: Column
 
 
-@kernel
+@rule
 def add_free(free: NDArray[np.int64], size: int, worker: int) -> None:
     """Add a worker to `size` free ones."""
     hole = size
@@ -90,7 +90,7 @@ def add_free(free: NDArray[np.int64], size: int, worker: int) -> None:
     free[hole] = worker
 
 
-@kernel
+@rule
 def take_lowest_free(free: NDArray[np.int64], size: int) -> int:
     """The lowest-numbered of `size` free workers, which is free no more."""
     lowest = free[0]
@@ -117,7 +117,7 @@ def serve_centrally(rules: Rules, rows: Rows, first: int, state: Workers, table:
     service_values, service_mask = rows.service_ns
     due_ns, given, serving, free = state.due_ns, state.given, state.serving, state.free
     leaves_ns, tails = state.leaves_ns, state.tails
-    occupied, number = state.sizes[0], state.sizes[1]
+    near, far, number = state.sizes[0], state.sizes[1], state.sizes[2]
     workers = len(serving)
     is_limited = queue_limit < FOREVER
 
@@ -126,18 +126,22 @@ def serve_centrally(rules: Rules, rows: Rows, first: int, state: Workers, table:
         now_ns = arrival_ns[row]
         service_ns = service_values[row & service_mask]
         # Rank 10: what is released up to now was not given ahead of time to anyone who waits.
-        while occupied > 0 and due_ns[0] <= now_ns:
-            add_free(free, workers - occupied, given[0])
-            occupied = drop_first(due_ns, given, occupied, serving)
+        while near + far > 0:
+            if near == 0:
+                near, far = bring_near(due_ns, given, far, serving)
+            if due_ns[near - 1] > now_ns:
+                break
+            add_free(free, workers - near - far, given[near - 1])
+            near -= 1
 
-        if occupied < workers:
-            worker = take_lowest_free(free, workers - occupied)
+        if near + far < workers:
+            worker = take_lowest_free(free, workers - near - far)
             limit_ns = plus(now_ns, timeout_ns)
             release_ns = write_served(table, row, now_ns, service_ns, limit_ns, worker // places, False)
             serving[worker] = number
-            occupied = add_release(due_ns, given, occupied, release_ns, worker, serving)
+            near, far = add_release(due_ns, given, near, far, release_ns, worker, serving)
         else:
-            start_ns, worker = due_ns[0], given[0]
+            start_ns, worker = due_ns[near - 1], given[near - 1]
             limit_ns = plus(now_ns if from_arrival else start_ns, timeout_ns)
             # At the very limit the worker is still taken: rank 10 before 50.
             gives_up = leaves_at_limit and start_ns > limit_ns
@@ -155,11 +159,11 @@ def serve_centrally(rules: Rules, rows: Rows, first: int, state: Workers, table:
             else:
                 release_ns = write_served(table, row, start_ns, service_ns, limit_ns, worker // places, False)
                 serving[worker] = number
-                put_off_first(due_ns, given, occupied, release_ns, serving)
+                near, far = add_release(due_ns, given, near - 1, far, release_ns, worker, serving)
         row += 1
         number += 1
 
-    state.sizes[0], state.sizes[1] = occupied, number
+    state.sizes[0], state.sizes[1], state.sizes[2] = near, far, number
     return row
 
 
@@ -184,9 +188,9 @@ class CentralQueue:
             pool.on_give_up is OnGiveUp.LEAVE,
         )
         self._state = Workers(
-            sizes=np.zeros(2, np.int64),
-            due_ns=np.zeros(workers, np.int64),
-            given=np.zeros(workers, np.int64),
+            sizes=np.zeros(3, np.int64),
+            due_ns=np.zeros(room_for_releases(workers), np.int64),
+            given=np.zeros(room_for_releases(workers), np.int64),
             serving=np.zeros(workers, np.int64),
             free=np.arange(workers, dtype=np.int64),
             leaves_ns=np.zeros((1, room), np.int64),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.kernels import kernel, rule
 from simulator.engines.tables import NONE
 from simulator.units import FOREVER
 
@@ -24,7 +24,7 @@ def empty_tree(slots: int) -> tuple[Ints, Ints]:
     return np.zeros(2 * slots, np.int64), np.full(2 * slots, FOREVER, np.int64)
 
 
-@kernel
+@rule
 def set_slot(idle_below: Ints, retires_ns: Ints, slot: int, idle: int, gone_ns: int) -> None:
     """Say that the instance of a slot is idle (1) until it retires, or not idle (0, `FOREVER`)."""
     node = len(idle_below) // 2 + slot
@@ -38,7 +38,7 @@ def set_slot(idle_below: Ints, retires_ns: Ints, slot: int, idle: int, gone_ns: 
         node >>= 1
 
 
-@kernel
+@rule
 def retire_idle(idle_below: Ints, retires_ns: Ints, now_ns: int) -> None:
     """Take out the idle instances that retire now or before."""
     slots = len(idle_below) // 2
@@ -51,7 +51,7 @@ def retire_idle(idle_below: Ints, retires_ns: Ints, now_ns: int) -> None:
         set_slot(idle_below, retires_ns, node - slots, 0, FOREVER)
 
 
-@kernel
+@rule
 def take_at_random(idle_below: Ints, retires_ns: Ints, instance_in: Ints, draw: float) -> int:
     """The idle instance at position ⌊draw·n⌋ of the n idle ones in order of number, or `NONE`; it is taken out."""
     n = idle_below[1]

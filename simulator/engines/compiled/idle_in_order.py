@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.kernels import kernel, rule
 from simulator.engines.pool import Routing
 from simulator.engines.tables import NONE
 
@@ -19,7 +19,7 @@ _LEAST_RECENTLY_IDLE, _NEWEST_CREATED = int(Routing.LEAST_RECENTLY_IDLE), int(Ro
 _NONE = int(NONE)
 
 
-@kernel
+@rule
 def put_idle(routing: int, idle: NDArray[np.int64], tail: int, instance: int) -> int:
     """New tail, after an instance became idle; there must be room."""
     if routing == _NEWEST_CREATED:
@@ -29,7 +29,7 @@ def put_idle(routing: int, idle: NDArray[np.int64], tail: int, instance: int) ->
     return tail + 1
 
 
-@kernel
+@rule
 def take_idle(
     routing: int, idle: NDArray[np.int64], head: int, tail: int, gone_ns: NDArray[np.int64], now_ns: int
 ) -> tuple[int, int, int]:
@@ -67,7 +67,7 @@ def drop_retired(
     return kept
 
 
-@kernel
+@rule
 def _raise_into(idle: NDArray[np.int64], hole: int, instance: int) -> None:
     """Put a number into the hole or above it in a heap with the highest number first."""
     while hole > 0:
@@ -79,7 +79,7 @@ def _raise_into(idle: NDArray[np.int64], hole: int, instance: int) -> None:
     idle[hole] = instance
 
 
-@kernel
+@rule
 def _sink_into(idle: NDArray[np.int64], hole: int, size: int, instance: int) -> None:
     """Put a number into the hole or below it in a heap with the highest number first."""
     child = 2 * hole + 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulator.engines.compiled.growing import doubled
 from simulator.engines.compiled.kernels import kernel
 from simulator.engines.compiled.outstanding import change_held, least_outstanding, none_outstanding
-from simulator.engines.compiled.releases import add_release, drop_first
+from simulator.engines.compiled.releases import add_release, are_full, bring_near, room_for_releases
 from simulator.engines.compiled.rows import (
     Column,
     Table,
@@ -53,8 +53,8 @@ class Held(NamedTuple):
 
     Parameters
     ----------
-    sizes : ndarray of int64, shape (1,)
-        Departures still to come.
+    sizes : ndarray of int64, shape (2,)
+        Departures still to come, near and far.
     free_ns : ndarray of int64, shape (instances · places,)
         See `workers`. [ns]
     leaves_ns, tails : ndarray of int64, shapes (instances, capacity) and (instances,)
@@ -97,7 +97,7 @@ def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: 
     free_ns, leaves_ns, tails = state.free_ns, state.leaves_ns, state.tails
     held, least, sharing, no_order = state.held, state.least, state.sharing, state.no_order
     depart_ns, departs_from = state.depart_ns, state.departs_from
-    to_depart = state.sizes[0]
+    near, far = state.sizes[0], state.sizes[1]
     is_limited = queue_limit < FOREVER
 
     row = first
@@ -105,12 +105,16 @@ def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: 
         now_ns = arrival_ns[row]
         draw = routing_values[row & routing_mask]
         if by_outstanding:
-            if to_depart == len(depart_ns):
+            if are_full(depart_ns, far):
                 break
             # Ranks 10 and 50: all that ceases to be outstanding up to now.
-            while to_depart > 0 and depart_ns[0] <= now_ns:
-                change_held(held, least, sharing, departs_from[0], -1)
-                to_depart = drop_first(depart_ns, departs_from, to_depart, no_order)
+            while near + far > 0:
+                if near == 0:
+                    near, far = bring_near(depart_ns, departs_from, far, no_order)
+                if depart_ns[near - 1] > now_ns:
+                    break
+                near -= 1
+                change_held(held, least, sharing, departs_from[near], -1)
             instance = least_outstanding(held, least, sharing, draw)
         else:
             instance = int(draw * instances)
@@ -141,10 +145,10 @@ def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: 
             occupy_first_free(free_ns, instance, places, departure_ns)
         if by_outstanding:
             change_held(held, least, sharing, instance, 1)
-            to_depart = add_release(depart_ns, departs_from, to_depart, departure_ns, instance, no_order)
+            near, far = add_release(depart_ns, departs_from, near, far, departure_ns, instance, no_order)
         row += 1
 
-    state.sizes[0] = to_depart
+    state.sizes[0], state.sizes[1] = near, far
     return row
 
 
@@ -172,15 +176,15 @@ class InstanceQueues:
         )
         held, least, sharing = none_outstanding(pool.standing if by_outstanding else 1)
         self._state = Held(
-            sizes=np.zeros(1, np.int64),
+            sizes=np.zeros(2, np.int64),
             free_ns=np.zeros(pool.standing * pool.places, np.int64),
             leaves_ns=np.zeros((pool.standing, min(room, _QUEUE_ROOM)), np.int64),
             tails=np.zeros(pool.standing, np.int64),
             held=held,
             least=least,
             sharing=sharing,
-            depart_ns=np.zeros(room, np.int64),
-            departs_from=np.zeros(room, np.int64),
+            depart_ns=np.zeros(room_for_releases(room), np.int64),
+            departs_from=np.zeros(room_for_releases(room), np.int64),
             no_order=np.zeros(pool.standing, np.int64),
         )
 
@@ -197,7 +201,7 @@ class InstanceQueues:
     def _make_room(self) -> None:
         """Double what is full: the departures, or all queues where one stays too full after clearing."""
         state = self._state
-        if state.sizes[0] == len(state.depart_ns):
+        if are_full(state.depart_ns, state.sizes[1]):
             self._state = state._replace(depart_ns=doubled(state.depart_ns), departs_from=doubled(state.departs_from))
         else:
             self._state = state._replace(leaves_ns=doubled(state.leaves_ns, axis=1))

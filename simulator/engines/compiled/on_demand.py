@@ -21,8 +21,8 @@ from simulator.engines.compiled.idle_at_random import (
     take_at_random,
 )
 from simulator.engines.compiled.idle_in_order import drop_retired, put_idle, take_idle
-from simulator.engines.compiled.kernels import kernel
-from simulator.engines.compiled.releases import add_release, drop_first
+from simulator.engines.compiled.kernels import kernel, rule
+from simulator.engines.compiled.releases import add_release, are_full, bring_near, room_for_releases
 from simulator.engines.compiled.rows import (
     Column,
     Table,
@@ -41,9 +41,10 @@ from simulator.units import FOREVER
 _NONE = int(NONE)
 _RANDOM_IDLE = int(Routing.RANDOM_IDLE)
 _CONCURRENCY = int(Reason.CONCURRENCY)
+_SLOTS = 64
 
 # Entries of `Living.sizes`: how much of each array is in use, and how many requests came before.
-_OCCUPIED, _LAUNCHED, _STANDING_IDLE, _HEAD, _TAIL, _SLOTS_USED, _REQUESTS = range(7)
+_NEAR, _FAR, _LAUNCHED, _STANDING_IDLE, _HEAD, _TAIL, _SLOTS_USED, _REQUESTS = range(8)
 
 
 class Rules(NamedTuple):
@@ -106,7 +107,7 @@ class Rows(NamedTuple):
     routing: Column
 
 
-@kernel
+@rule
 def retirement_ns(release_ns: int, idle_timeout_ns: int, life_over_ns: int) -> int:
     """When an instance retires that is released and not reused."""
     return min(plus(release_ns, idle_timeout_ns), max(release_ns, life_over_ns))
@@ -130,28 +131,31 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
     idle_below, retires_ns = living.idle_below, living.retires_ns
     instance_in, slot_of = living.instance_in, living.slot_of
     gone_ns, life_over_ns, serving = living.gone_ns, living.life_over_ns, living.serving
-    occupied, launched, idle_standing = sizes[_OCCUPIED], sizes[_LAUNCHED], sizes[_STANDING_IDLE]
+    near, far, launched, idle_standing = sizes[_NEAR], sizes[_FAR], sizes[_LAUNCHED], sizes[_STANDING_IDLE]
     head, tail, slots_used, number = sizes[_HEAD], sizes[_TAIL], sizes[_SLOTS_USED], sizes[_REQUESTS]
     at_random = routing == _RANDOM_IDLE
-    room_for_places, room_for_launches = len(due_ns), len(gone_ns)
-    room_for_idle, room_for_slots = len(idle), len(instance_in)
+    room_for_launches, room_for_idle, room_for_slots = len(gone_ns), len(idle), len(instance_in)
 
     row = first
     while row < len(arrival_ns):
         now_ns = arrival_ns[row]
-        if occupied == room_for_places or launched == room_for_launches:
+        if are_full(due_ns, far) or launched == room_for_launches:
             break  # A row may occupy one more place and launch one more instance.
-        if tail + occupied > room_for_idle:
-            # No more than `occupied` instances can be released before this arrival.
+        if tail + near + far > room_for_idle:
+            # No more than the occupied instances can be released before this arrival.
             tail = drop_retired(routing, idle, head, tail, gone_ns, now_ns)
             head = 0
-            if 2 * (tail + occupied) > room_for_idle:
+            if 2 * (tail + near + far) > room_for_idle:
                 break
 
         # Rank 10: releases up to now. An instance that retires at its release is not idle for any arrival.
-        while occupied > 0 and due_ns[0] <= now_ns:
-            release_ns, instance = due_ns[0], places[0]
-            occupied = drop_first(due_ns, places, occupied, serving)
+        while near + far > 0:
+            if near == 0:
+                near, far = bring_near(due_ns, places, far, serving)
+            if due_ns[near - 1] > now_ns:
+                break
+            near -= 1
+            release_ns, instance = due_ns[near], places[near]
             if instance < standing:
                 standing_idle[idle_standing] = instance
                 idle_standing += 1
@@ -166,7 +170,7 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
                 break
 
         # Rank 60: the arrival.
-        if occupied >= max_concurrency:
+        if near + far >= max_concurrency:
             write_throttled(table, row, _CONCURRENCY)
             row += 1
             number += 1
@@ -182,39 +186,36 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
 
         is_cold = instance == _NONE
         start_ns = now_ns
+        has_failed = False
         if is_cold:
             instance = launched
             launched += 1
             startup_ns = startup_values[row & startup_mask]
-            living.launch_ns[instance] = now_ns
-            if startup_ns > startup_limit_ns:
-                release_ns = plus(now_ns, startup_limit_ns)
-                living.ready_ns[instance] = _NONE
-                gone_ns[instance] = release_ns
-                serving[instance] = number
-                write_failed_launch(table, row, release_ns, instance)
-                occupied = add_release(due_ns, places, occupied, release_ns, instance, serving)
-                row += 1
-                number += 1
-                continue
+            has_failed = startup_ns > startup_limit_ns
             start_ns = plus(now_ns, startup_ns)
-            living.ready_ns[instance] = start_ns
+            living.launch_ns[instance] = now_ns
+            living.ready_ns[instance] = _NONE if has_failed else start_ns
             life_over_ns[instance] = plus(now_ns, lifetime_values[row & lifetime_mask])
             if at_random:
                 instance_in[slots_used] = instance
                 slot_of[instance] = slots_used
                 slots_used += 1
-
-        limit_ns = plus(start_ns, timeout_ns)
-        release_ns = write_served(table, row, start_ns, service_values[row & service_mask], limit_ns, instance, is_cold)
+        if has_failed:
+            release_ns = plus(now_ns, startup_limit_ns)
+            write_failed_launch(table, row, release_ns, instance)
+            gone_ns[instance] = release_ns
+        else:
+            limit_ns = plus(start_ns, timeout_ns)
+            service_ns = service_values[row & service_mask]
+            release_ns = write_served(table, row, start_ns, service_ns, limit_ns, instance, is_cold)
+            if instance >= standing:
+                gone_ns[instance] = retirement_ns(release_ns, idle_values[row & idle_mask], life_over_ns[instance])
         serving[instance] = number
-        if instance >= standing:
-            gone_ns[instance] = retirement_ns(release_ns, idle_values[row & idle_mask], life_over_ns[instance])
-        occupied = add_release(due_ns, places, occupied, release_ns, instance, serving)
+        near, far = add_release(due_ns, places, near, far, release_ns, instance, serving)
         row += 1
         number += 1
 
-    sizes[_OCCUPIED], sizes[_LAUNCHED], sizes[_STANDING_IDLE] = occupied, launched, idle_standing
+    sizes[_NEAR], sizes[_FAR], sizes[_LAUNCHED], sizes[_STANDING_IDLE] = near, far, launched, idle_standing
     sizes[_HEAD], sizes[_TAIL], sizes[_SLOTS_USED], sizes[_REQUESTS] = head, tail, slots_used, number
     return row
 
@@ -235,14 +236,14 @@ class OnDemand:
         self._rules = Rules(standing, int(pool.routing), pool.max_concurrency, pool.startup_limit_ns, pool.timeout_ns)
         self._warm_one_to_come = pool.starts_warm
         slots = 1
-        while slots < room:
+        while slots < min(room, _SLOTS):
             slots *= 2
         idle_below, retires_ns = empty_tree(slots)
         launches = standing + room
         self._living = Living(
-            sizes=np.zeros(7, np.int64),
-            due_ns=np.zeros(room, np.int64),
-            places=np.zeros(room, np.int64),
+            sizes=np.zeros(8, np.int64),
+            due_ns=np.zeros(room_for_releases(room), np.int64),
+            places=np.zeros(room_for_releases(room), np.int64),
             standing_idle=np.arange(standing, dtype=np.int64),
             idle=np.zeros(room, np.int64),
             idle_below=idle_below,
@@ -300,12 +301,12 @@ class OnDemand:
     def _make_room(self) -> None:
         """Double each array that is full, or too full after a clearing for the next one to pay."""
         living, sizes = self._living, self._living.sizes
-        if sizes[_OCCUPIED] == len(living.due_ns):
+        if are_full(living.due_ns, sizes[_FAR]):
             living = living._replace(due_ns=doubled(living.due_ns), places=doubled(living.places))
         if sizes[_LAUNCHED] == len(living.gone_ns):
             by_number = ("slot_of", "launch_ns", "ready_ns", "gone_ns", "life_over_ns", "serving")
             living = living._replace(**{name: doubled(getattr(living, name)) for name in by_number})
-        if 2 * (sizes[_TAIL] + sizes[_OCCUPIED]) > len(living.idle):
+        if 2 * (sizes[_TAIL] + sizes[_NEAR] + sizes[_FAR]) > len(living.idle):
             living = living._replace(idle=doubled(living.idle))
         if 2 * sizes[_SLOTS_USED] > len(living.instance_in):
             idle_below, retires_ns = doubled_tree(living.idle_below, living.retires_ns)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.kernels import rule
 from simulator.units import FOREVER
 
 Ints = NDArray[np.int64]
@@ -33,7 +33,7 @@ def none_outstanding(instances: int) -> tuple[Ints, Ints, Ints]:
     return held, least, sharing
 
 
-@kernel
+@rule
 def sum_up_node(least: Ints, sharing: Ints, node: int) -> None:
     """Make what an inner node holds from its children."""
     left, right = 2 * node, 2 * node + 1
@@ -42,7 +42,7 @@ def sum_up_node(least: Ints, sharing: Ints, node: int) -> None:
     sharing[node] = sharing[left] * (least[left] == fewest) + sharing[right] * (least[right] == fewest)
 
 
-@kernel
+@rule
 def change_held(held: Ints, least: Ints, sharing: Ints, instance: int, change: int) -> None:
     """An instance holds one request more (1) or fewer (-1)."""
     before = held[instance]
@@ -71,7 +71,7 @@ def change_held(held: Ints, least: Ints, sharing: Ints, instance: int, change: i
         node >>= 1
 
 
-@kernel
+@rule
 def least_outstanding(held: Ints, least: Ints, sharing: Ints, draw: float) -> int:
     """The instance at position ⌊draw·k⌋, in order of number, of the k that hold the fewest requests."""
     fewest = least[1]

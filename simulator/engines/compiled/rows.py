@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.kernels import rule
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests
 
@@ -66,7 +66,7 @@ def column_of(demand: Demand, name: str) -> Column:
     return Column(values, -1 if len(values) == len(demand) else 0)
 
 
-@kernel
+@rule
 def write_served(
     table: Table, row: int, start_ns: int, service_ns: int, limit_ns: int, instance: int, is_cold: bool
 ) -> int:
@@ -86,7 +86,7 @@ def write_served(
     return release_ns
 
 
-@kernel
+@rule
 def write_failed_launch(table: Table, row: int, failure_ns: int, instance: int) -> None:
     """Row of a request whose launch took longer than the startup limit."""
     table.outcome[row] = _TIMED_OUT
@@ -98,7 +98,7 @@ def write_failed_launch(table: Table, row: int, failure_ns: int, instance: int) 
     table.is_cold[row] = True
 
 
-@kernel
+@rule
 def write_given_up(table: Table, row: int, limit_ns: int) -> None:
     """Row of a request that left the queue at its limit."""
     table.outcome[row] = _TIMED_OUT
@@ -110,7 +110,7 @@ def write_given_up(table: Table, row: int, limit_ns: int) -> None:
     table.is_cold[row] = False
 
 
-@kernel
+@rule
 def write_throttled(table: Table, row: int, reason: int) -> None:
     """Row of a request that was turned away."""
     table.outcome[row] = _THROTTLED

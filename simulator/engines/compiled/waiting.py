@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.kernels import kernel, rule
 
 
-@kernel
+@rule
 def is_full(leaves_ns: NDArray[np.int64], tails: NDArray[np.int64], queue: int, limit: int, now_ns: int) -> bool:
     """Whether `limit` requests wait in a queue, after all that happened up to now."""
     if limit == 0:
@@ -40,7 +40,7 @@ def has_room(leaves_ns: NDArray[np.int64], tails: NDArray[np.int64], queue: int,
     return bool(2 * (tail - head) <= capacity and tail - head < capacity)
 
 
-@kernel
+@rule
 def enter_queue(leaves_ns: NDArray[np.int64], tails: NDArray[np.int64], queue: int, leave_ns: int) -> None:
     """A request waits until the given instant; there must be room."""
     tail = tails[queue]

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.kernels import rule
 
 #: Up to so many workers a stretch is kept sorted, which is a heap too, and needs no unpredictable branch.
 _FEW = 8
 
 
-@kernel
+@rule
 def occupy_first_free(free_ns: NDArray[np.int64], instance: int, places: int, release_ns: int) -> None:
     """Give the worker of an instance that is free first to a request that is released at `release_ns`."""
     first = instance * places
