@@ -47,7 +47,7 @@ def rule(function: Function) -> Function:
 def _compiled(function: Function, **options: bool) -> Function:
     compile_lazily: Any = njit
     compiled = compile_lazily(cache=True, _nrt=False, error_model="numpy", **options)(function)
-    cache_file: Any = getattr(compiled._cache, "_cache_file", None)
+    cache_file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = _STAMP
     return cast(Function, compiled)

@@ -299,16 +299,16 @@ class OnDemand:
             living.sizes[_TAIL] = 1
 
     def _make_room(self) -> None:
-        """Double each array that is full, or too full after a clearing for the next one to pay."""
+        """Double the array that is full, or too full after a clearing for the next one to pay."""
         living, sizes = self._living, self._living.sizes
         if are_full(living.due_ns, sizes[_FAR]):
             living = living._replace(due_ns=doubled(living.due_ns), places=doubled(living.places))
-        if sizes[_LAUNCHED] == len(living.gone_ns):
+        elif sizes[_LAUNCHED] == len(living.gone_ns):
             by_number = ("slot_of", "launch_ns", "ready_ns", "gone_ns", "life_over_ns", "serving")
             living = living._replace(**{name: doubled(getattr(living, name)) for name in by_number})
-        if 2 * (sizes[_TAIL] + sizes[_NEAR] + sizes[_FAR]) > len(living.idle):
+        elif 2 * (sizes[_TAIL] + sizes[_NEAR] + sizes[_FAR]) > len(living.idle):
             living = living._replace(idle=doubled(living.idle))
-        if 2 * sizes[_SLOTS_USED] > len(living.instance_in):
+        else:
             idle_below, retires_ns = doubled_tree(living.idle_below, living.retires_ns)
             living = living._replace(
                 idle_below=idle_below, retires_ns=retires_ns, instance_in=doubled(living.instance_in)

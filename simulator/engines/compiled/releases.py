@@ -74,15 +74,19 @@ def _add_far(
 ) -> tuple[int, int, bool]:
     """New `near` and `far`, and whether the release belongs to the near ones, where there is room for it now."""
     far_ns, far_places = due_ns[NEAR:], places[NEAR:]
-    if time >= (far_ns[0] if far > 0 else due_ns[0]):
-        _move_up(far_ns, far_places, far, time, place, serving)
-        return near, far + 1, False
-    half = NEAR // 2
-    for position in range(half):
-        _move_up(far_ns, far_places, far + position, due_ns[position], places[position], serving)
-        due_ns[position] = due_ns[position + half]
-        places[position] = places[position + half]
-    return half, far + half, True
+    if time < (far_ns[0] if far > 0 else due_ns[0]):
+        # It comes before the last of a full near array, whose later half makes room.
+        half = NEAR // 2
+        for position in range(half):
+            _move_up(far_ns, far_places, far, due_ns[position], places[position], serving)
+            due_ns[position] = due_ns[position + half]
+            places[position] = places[position + half]
+            far += 1
+        near = half
+        if time < far_ns[0]:
+            return near, far, True
+    _move_up(far_ns, far_places, far, time, place, serving)
+    return near, far + 1, False
 
 
 @rule
