@@ -1,0 +1,148 @@
+"""What was measured of one endpoint in one replication: whole numbers, and the measures that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from simulator.engines.tables import Reason
+from simulator.measures.catalogue import find
+from simulator.measures.histogram import Histogram
+from simulator.measures.percentiles import Level
+from simulator.measures.usage import Usage
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Counts and sums over the requests that arrived in the measured part, and time averages over it.
+
+    Parameters
+    ----------
+    span_ns : int
+        Length of the measured part. [ns]
+    requests, completed, timed_out, expired : int
+        Requests that arrived, and how they ended.
+    throttled : tuple of int
+        Throttled requests by `Reason`, in its order.
+    cold_starts : int
+        Completed requests for which an instance was launched.
+    failed_launches : int
+        Launches longer than the startup limit.
+    spillover : int
+        Requests that went on demand although there are standing instances.
+    latency_ns, waiting_ns, penalty_ns : int
+        Sums over completed requests: latency, waiting time; over the cold ones: waiting for the launch. [ns]
+    least_ns, greatest_ns : int or None
+        Extreme latencies; None if none was completed. [ns]
+    percentiles_ns : tuple of (Level, int)
+        Of latency, of the levels for which there are enough completed requests. [ns]
+    exact : bool
+        Whether percentiles are exact; if not, they come from the histogram and are within 0.4 %.
+    histogram : Histogram
+        Of latency.
+    below : tuple of (int, int)
+        Limits, and completed requests with a latency below each. [ns]
+    in_service_ns, starting_ns, client_gone_ns : int
+        Place-time in service, in startup, and in service for a client that has gone. [ns]
+    places_ns : int
+        Place-time there. [ns]
+    busy_ns, there_ns : int
+        Instance-time with a request in service, and in all. [ns]
+    concurrency_max, client_gone_max, instances_max : int
+        Most places occupied, most of them for a client that has gone, most instances there, at one instant.
+    usage : Usage
+        What is billed.
+    """
+
+    span_ns: int
+    requests: int
+    completed: int
+    timed_out: int
+    expired: int
+    throttled: tuple[int, ...]
+    cold_starts: int
+    failed_launches: int
+    spillover: int
+    latency_ns: int
+    waiting_ns: int
+    penalty_ns: int
+    least_ns: int | None
+    greatest_ns: int | None
+    percentiles_ns: tuple[tuple[Level, int], ...]
+    exact: bool
+    histogram: Histogram
+    below: tuple[tuple[int, int], ...]
+    in_service_ns: int
+    starting_ns: int
+    client_gone_ns: int
+    places_ns: int
+    busy_ns: int
+    there_ns: int
+    concurrency_max: int
+    client_gone_max: int
+    instances_max: int
+    usage: Usage
+
+    @property
+    def throttled_in_all(self) -> int:
+        """Throttled requests, whatever the reason."""
+        return sum(self.throttled)
+
+    def percentile_ns(self, share: Fraction) -> int | None:
+        """A percentile of latency, None if there are too few completed requests or it was not asked for [ns]."""
+        return next((value for level, value in self.percentiles_ns if level.share == share), None)
+
+    def count_below(self, limit_ns: int) -> int:
+        """Completed requests with a latency below one of the limits.
+
+        Raises
+        ------
+        KeyError
+            If it was not counted.
+        """
+        return dict(self.below)[limit_ns]
+
+    def values(self) -> dict[str, float | int | None]:
+        """Measures by name (`catalogue.MEASURES`, but costs), in the units of the catalogue; None is no data."""
+        lost = self.throttled_in_all + self.timed_out + self.expired
+        occupied = self.in_service_ns + self.starting_ns
+        idle = self.there_ns - self.busy_ns - self.starting_ns
+        values: dict[str, float | int | None] = {
+            "requests": self.requests,
+            "completed": self.completed,
+            "throttled": self.throttled_in_all,
+            "timed_out": self.timed_out,
+            "expired": self.expired,
+            "cold_starts": self.cold_starts,
+            "failed_launches": self.failed_launches,
+            "spillover": self.spillover,
+            **{f"throttled_{Reason(r).name.lower()}": self.throttled[r] for r in Reason if r != Reason.NONE},
+            "mean_latency": _over(self.latency_ns, self.completed * 10**6),
+            "max_latency": None if self.greatest_ns is None else self.greatest_ns / 10**6,
+            "mean_waiting_time": _over(self.waiting_ns, self.completed * 10**6),
+            "cold_start_penalty": _over(self.penalty_ns, self.cold_starts * 10**6),
+            "cold_start_fraction": _over(self.cold_starts, self.completed),
+            "throttled_fraction": _over(self.throttled_in_all, self.requests),
+            "timed_out_fraction": _over(self.timed_out, self.requests),
+            "expired_fraction": _over(self.expired, self.requests),
+            "failed_fraction": _over(lost, self.requests),
+            "concurrency_mean": _over(occupied, self.span_ns),
+            "concurrency_max": self.concurrency_max,
+            "client_gone_mean": _over(self.client_gone_ns, self.span_ns),
+            "client_gone_max": self.client_gone_max,
+            "instances_mean": _over(self.there_ns, self.span_ns),
+            "instances_max": self.instances_max,
+            "instances_starting_mean": _over(self.starting_ns, self.span_ns),
+            "instances_busy_mean": _over(self.busy_ns, self.span_ns),
+            "instances_idle_mean": _over(idle, self.span_ns),
+            "instance_time": self.there_ns / 10**9,
+            "utilization": _over(occupied, self.places_ns),
+        }
+        for level, value in self.percentiles_ns:
+            values[find(level.name).name] = value / 10**6
+        return values
+
+
+def _over(part: int, whole: int) -> float | None:
+    """Quotient of whole numbers, rounded once; None if there is nothing to divide by."""
+    return part / whole if whole else None

@@ -1,0 +1,351 @@
+"""The tally: one pass over the requests of one endpoint, block by block, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.endpoints import Endpoint, Serverless
+from simulator.engines.pool import Pool, Routing
+from simulator.engines.tables import NONE, Demand, Instances, Outcome, Reason, Requests
+from simulator.measures import kernels
+from simulator.measures.histogram import BINS, Histogram
+from simulator.measures.instance_time import InstanceTime, Peak, instance_time, total
+from simulator.measures.measured import Measured
+from simulator.measures.percentiles import LEVELS, Level, rank
+from simulator.measures.usage import Usage
+from simulator.units import FOREVER, to_ns
+
+#: Up to so many completed requests percentiles are exact; beyond, they come from the histogram (0.4 %).
+KEPT: Final = 2_000_000
+
+
+class BrokenIdentityError(RuntimeError):
+    """An identity that holds in every run does not: a fault in an engine or in the tally, never of the user."""
+
+
+class Tally:
+    """Accumulates everything about one endpoint in one replication that needs to see single requests.
+
+    Parameters
+    ----------
+    pool : Pool
+        The pool that was simulated.
+    from_ns, until_ns : int
+        The measured part: initial transient and horizon. [ns]
+    overhead_ns : int
+        Added to the latency of every completed request. [ns]
+    granularity_ns : int
+        Billed time of a request is rounded up to it; 0 where requests are not billed by time. [ns]
+    billed_overhead_ns : int
+        Added to the service time that is billed, before it is rounded up. [ns]
+    bills_startup : bool
+        Whether the startup is billed with a cold request.
+    limits_ns : sequence of int
+        Limits on latency below which requests are counted. [ns]
+    levels : sequence of Level
+        Percentiles to report.
+    keep : int
+        Completed requests up to which percentiles are exact.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        from_ns: int,
+        until_ns: int,
+        overhead_ns: int = 0,
+        granularity_ns: int = 1_000_000,
+        billed_overhead_ns: int = 0,
+        bills_startup: bool = False,
+        limits_ns: Sequence[int] = (),
+        levels: Sequence[Level] = LEVELS,
+        keep: int = KEPT,
+    ) -> None:
+        self._pool = pool
+        self._from_ns, self._until_ns = from_ns, until_ns
+        self._overhead_ns = overhead_ns
+        self._granularity_ns = granularity_ns
+        self._billed_overhead_ns = billed_overhead_ns
+        self._bills_startup = bills_startup
+        self._limits = np.array(sorted(set(limits_ns)), np.int64)
+        self._levels = tuple(sorted(set(levels)))
+        self._counts = np.zeros(kernels.COUNTS, np.int64)
+        self._sums = np.zeros(kernels.SUMS, np.uint64)
+        self._carries = np.zeros(kernels.SUMS, np.int64)
+        self._below = np.zeros(len(self._limits), np.int64)
+        self._histogram = np.zeros(BINS, np.int64)
+        self._extremes = np.array([FOREVER, 0], np.int64)
+        self._latencies = np.empty(keep, np.int64)
+        self._busy_until = np.zeros(pool.standing if pool.places > 1 else 0, np.int64)
+        self._data_in = self._data_out = 0
+        self._any = False
+        self._concurrency: Peak | None = Peak(from_ns, until_ns)
+        self._client_gone = Peak(from_ns, until_ns)
+
+    @classmethod
+    def of(
+        cls,
+        endpoint: Endpoint,
+        *,
+        from_ns: int,
+        until_ns: int,
+        limits_ns: Sequence[int] = (),
+        levels: Sequence[Level] = LEVELS,
+    ) -> Tally:
+        """Tally of an endpoint by its own rules of latency and billing; parameters as those of the class."""
+        serverless = endpoint if isinstance(endpoint, Serverless) else None
+        overhead_ns = to_ns(endpoint.overhead)
+        billed = serverless.billed_time if serverless else "service"
+        return cls(
+            endpoint.pool(),
+            from_ns=from_ns,
+            until_ns=until_ns,
+            overhead_ns=overhead_ns,
+            granularity_ns=to_ns(serverless.billing_granularity) if serverless else 0,
+            billed_overhead_ns=overhead_ns if billed == "service_and_overhead" else 0,
+            bills_startup=billed == "service_and_startup",
+            limits_ns=limits_ns,
+            levels=levels,
+        )
+
+    def add(self, demand: Demand, requests: Requests) -> None:
+        """Add the next block: its demand and how it ended.
+
+        Parameters
+        ----------
+        demand : Demand
+            The block, in order of arrival; none earlier than the last one added before.
+        requests : Requests
+            Its final rows.
+        """
+        if len(demand) == 0:
+            return
+        self._any = True
+        first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
+        if first > 0:
+            self._add_rows(demand.rows(0, first), _rows(requests, 0, first), measured=False)
+        if first < len(demand):
+            self._add_rows(demand.rows(first, len(demand)), _rows(requests, first, len(demand)), measured=True)
+        if self._counts[kernels.COMPLETED] > len(self._latencies):
+            self._latencies = np.empty(0, np.int64)
+        self._add_peaks(demand.arrival_ns, requests)
+
+    def _add_rows(self, demand: Demand, requests: Requests, *, measured: bool) -> None:
+        kernels.tally_block(
+            demand.arrival_ns,
+            demand.service_ns,
+            requests.outcome,
+            requests.reason,
+            requests.start_ns,
+            requests.response_ns,
+            requests.release_ns,
+            requests.instance,
+            requests.is_cold,
+            measured,
+            self._pool.standing,
+            self._from_ns,
+            self._until_ns,
+            self._overhead_ns,
+            self._granularity_ns,
+            self._billed_overhead_ns,
+            self._bills_startup,
+            self._limits,
+            self._counts,
+            self._sums,
+            self._carries,
+            self._below,
+            self._histogram,
+            self._extremes,
+            self._latencies,
+            self._busy_until,
+        )
+        if measured:
+            self._data_in += _bytes(demand.payload_in_bytes, requests.start_ns != NONE)
+            self._data_out += _bytes(demand.payload_out_bytes, requests.outcome == Outcome.COMPLETED)
+
+    def _add_peaks(self, arrival_ns: NDArray[np.int64], requests: Requests) -> None:
+        """Look for the most places occupied at once, unless it is known without looking.
+
+        It is when the pool was seen full, and where a launch was seen since the start of the run: an instance is
+        launched only when none is idle, so the most places occupied is the most instances there.
+        """
+        settled_ns = int(arrival_ns[-1])
+        timed_out = requests.outcome == Outcome.TIMED_OUT
+        if timed_out.any():
+            served = np.flatnonzero(timed_out & (requests.start_ns != NONE))
+            gone = np.maximum(requests.start_ns[served], requests.response_ns[served])
+            self._client_gone.add(gone, requests.release_ns[served], settled_ns)
+        if self._concurrency is None or self._seen_full() or self._peak_is_instances():
+            self._concurrency = None
+            return
+        placed = np.flatnonzero(requests.instance != NONE)
+        start_ns = np.where(requests.is_cold[placed], arrival_ns[placed], requests.start_ns[placed])
+        self._concurrency.add(start_ns, requests.release_ns[placed], settled_ns)
+        if self._concurrency.most >= self._ceiling():
+            self._concurrency = None
+
+    def _ceiling(self) -> int:
+        """Most places that can be occupied at once."""
+        return self._pool.max_concurrency if self._pool.launches else self._pool.standing * self._pool.places
+
+    def _seen_full(self) -> bool:
+        """Whether a measured request found every place occupied."""
+        counts = self._counts
+        if self._pool.launches:
+            return bool(counts[kernels.THROTTLED + Reason.CONCURRENCY])
+        if self._pool.routing is not Routing.CENTRAL_QUEUE:
+            return False
+        return bool(counts[kernels.WAITED] or counts[kernels.THROTTLED + Reason.QUEUE_FULL])
+
+    def _peak_is_instances(self) -> bool:
+        return self._pool.launches and self._from_ns == 0 and bool(self._counts[kernels.COLD_ALL])
+
+    def _concurrency_max(self, instances_max: int) -> int:
+        if self._concurrency is not None:
+            return self._concurrency.finish()
+        if self._pool.launches and not self._seen_full() and self._peak_is_instances():
+            return instances_max
+        return self._ceiling()
+
+    def finish(self, instances: Instances) -> Measured:
+        """What was measured, all blocks added.
+
+        Parameters
+        ----------
+        instances : Instances
+            Every instance of the run.
+
+        Raises
+        ------
+        BrokenIdentityError
+            If requests were lost, or requests and instances disagree about the time that they spent together.
+        """
+        counts = [int(count) for count in self._counts]
+        sums = [(int(c) << 64) + int(s) for c, s in zip(self._carries, self._sums, strict=True)]
+        pool, span_ns = self._pool, self._until_ns - self._from_ns
+        there_from_start = pool.standing + (1 if pool.starts_warm and self._any else 0)
+        time = instance_time(instances, there_from_start, self._from_ns, self._until_ns)
+        completed = counts[kernels.COMPLETED]
+        places_ns = pool.standing * pool.places * span_ns if not pool.launches else time.there_ns
+        busy_ns = sums[kernels.BUSY] if len(self._busy_until) else sums[kernels.IN_SERVICE]
+        self._check(counts, sums, time, busy_ns)
+        exact = completed <= len(self._latencies)
+        return Measured(
+            span_ns=span_ns,
+            requests=counts[kernels.REQUESTS],
+            completed=completed,
+            timed_out=counts[kernels.TIMED_OUT],
+            expired=counts[kernels.EXPIRED],
+            throttled=tuple(counts[kernels.THROTTLED :]),
+            cold_starts=counts[kernels.COLD_COMPLETED],
+            failed_launches=counts[kernels.FAILED_LAUNCHES],
+            spillover=counts[kernels.SPILLOVER],
+            latency_ns=sums[kernels.LATENCY] + completed * self._overhead_ns,
+            waiting_ns=sums[kernels.WAITING],
+            penalty_ns=sums[kernels.PENALTY],
+            least_ns=int(self._extremes[0]) if completed else None,
+            greatest_ns=int(self._extremes[1]) if completed else None,
+            percentiles_ns=self._percentiles(completed, exact),
+            exact=exact,
+            histogram=Histogram.from_dense(self._histogram),
+            below=tuple(zip(self._limits.tolist(), self._below.tolist(), strict=True)),
+            in_service_ns=sums[kernels.IN_SERVICE],
+            starting_ns=time.starting_ns,
+            client_gone_ns=sums[kernels.CLIENT_GONE],
+            places_ns=places_ns,
+            busy_ns=busy_ns,
+            there_ns=time.there_ns,
+            concurrency_max=self._concurrency_max(time.most),
+            client_gone_max=self._client_gone.finish(),
+            instances_max=time.most,
+            usage=Usage(
+                span_ns=span_ns,
+                requests=counts[kernels.REQUESTS],
+                served=counts[kernels.SERVED],
+                completed=completed,
+                on_demand_ns=sums[kernels.BILLED_ON_DEMAND],
+                standing_ns=sums[kernels.BILLED_STANDING],
+                instance_ns=pool.standing * span_ns,
+                data_in_bytes=self._data_in,
+                data_out_bytes=self._data_out,
+            ),
+        )
+
+    def _percentiles(self, completed: int, exact: bool) -> tuple[tuple[Level, int], ...]:
+        levels = [level for level in self._levels if level.enough(completed)] if completed else []
+        if not levels:
+            return ()
+        if exact:
+            values = select(self._latencies[:completed], self._histogram, [rank(v.share, completed) for v in levels])
+        else:
+            histogram = Histogram.from_dense(self._histogram)
+            # The middle of the first or last bin may lie outside what was seen.
+            least, greatest = (int(extreme) for extreme in self._extremes)
+            values = [min(max(histogram.quantile_ns(level.share), least), greatest) for level in levels]
+        return tuple(zip(levels, values, strict=True))
+
+    def _check(self, counts: list[int], sums: list[int], time: InstanceTime, busy_ns: int) -> None:
+        """Conservation of requests, and Little's law between requests and instances, to the nanosecond."""
+        ended = counts[kernels.COMPLETED] + counts[kernels.TIMED_OUT] + counts[kernels.EXPIRED]
+        ended += sum(counts[kernels.THROTTLED :])
+        claims = {
+            "every request ends in exactly one way": (counts[kernels.REQUESTS], ended),
+            "every latency is in the histogram": (counts[kernels.COMPLETED], int(self._histogram.sum())),
+            "a served request occupies its place for its service time": (0, counts[kernels.MISSERVED]),
+            "an instance was launched for each cold request": (counts[kernels.COLD_ALL], time.launched),
+            "launches fail on both sides": (counts[kernels.FAILED_ALL], time.failed),
+            "Little's law: time of starting instances is time of cold requests": (
+                sums[kernels.STARTUP],
+                time.startup_ns,
+            ),
+            "instances are there while they start or serve": (0, max(0, busy_ns + time.starting_ns - time.there_ns)),
+        }
+        for claim, (expected, found) in claims.items():
+            if expected != found:
+                raise BrokenIdentityError(f"{claim}: {expected} is not {found}")
+
+
+def select(values: NDArray[np.int64], counts: NDArray[np.int64], ranks: Sequence[int]) -> list[int]:
+    """The values of some ranks, exactly, from the bins in which they lie.
+
+    Parameters
+    ----------
+    values : ndarray of int64, shape (n,)
+        1 or more, in any order.
+    counts : ndarray of int64, shape (BINS,)
+        Their histogram.
+    ranks : sequence of int
+        From 1 to n.
+    """
+    upto = np.cumsum(counts)
+    bins = np.searchsorted(upto, np.asarray(ranks))
+    wanted = np.unique(bins)
+    slot_of_bin = np.full(BINS, -1, np.int64)
+    slot_of_bin[wanted] = np.arange(len(wanted))
+    ends = np.cumsum(counts[wanted])
+    gathered = np.empty(ends[-1], np.int64)
+    kernels.gather(values, slot_of_bin, gathered, ends - counts[wanted])
+    found = []
+    for one, index in zip(ranks, bins, strict=True):
+        slot = int(slot_of_bin[index])
+        inside = gathered[ends[slot] - counts[index] : ends[slot]]
+        place = one - int(upto[index] - counts[index]) - 1
+        found.append(int(np.partition(inside, place)[place]))
+    return found
+
+
+def _rows(requests: Requests, first: int, last: int) -> Requests:
+    if first == 0 and last == len(requests):
+        return requests
+    return Requests(*(getattr(requests, name)[first:last] for name in Requests.__dataclass_fields__))
+
+
+def _bytes(column: NDArray[np.int64], counted: NDArray[np.bool_]) -> int:
+    if len(column) == 1 != len(counted):
+        return int(column[0]) * int(counted.sum()) if column[0] else 0
+    return total(column[counted])
