@@ -1,8 +1,8 @@
 """Releases that are still to come, in order of (time, number of the request), one entry per place.
 
 The nearest ones stand in a short sorted array, the others behind them in a binary heap; with few places occupied
-all are near. Taking the next release off a sorted array costs nothing, and entering one near its end little: half
-the time of a heap at 8 places occupied.
+all are near. Taking the next release off a sorted array costs nothing, and entering one near its end little: with
+8 places occupied a request takes two thirds of the time that it takes with a heap alone.
 
 `due_ns` and `places` belong together. Their first `NEAR` entries are for the near releases, of which `near` are in
 use, the next one last; the rest is for the heap, of which `far` are in use. No far release comes before a near one.
