@@ -1,0 +1,119 @@
+"""Results beside rules of thumb that can be worked out by hand, and warnings where a number misleads."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from simulator.measures.percentiles import LEVELS
+from simulator.report.numbers import plain, significant
+from simulator.report.reading import Reading, in_words, money
+
+if TYPE_CHECKING:
+    from simulator.endpoints import RealTime, Serverless
+
+#: A percentile is warned about if the share of slow requests could be this many times 1 - p, or its inverse.
+_NEAR: Final = 1.5
+#: Shares below it are not worth their digits.
+_SMALLEST: Final = 1e-5
+
+
+def rules_of_thumb(reading: Reading) -> list[str]:
+    """One sentence a rule: hours times price, offered load, Erlang B, and how often idle instances are gone."""
+    sentences = []
+    for endpoint in reading.scenario.endpoints:
+        if endpoint.kind == "real_time":
+            sentences += _real_time(reading, endpoint)
+        else:
+            sentences += _serverless(reading, endpoint)
+    return sentences
+
+
+def mean_rate(reading: Reading) -> float:
+    """Expected requests of a replication over its length [1/s]."""
+    scenario = reading.scenario
+    return float(scenario.traffic.expected_count(0.0, scenario.horizon, scenario.clock)) / float(scenario.horizon)
+
+
+def erlang_b(load: float, places: int) -> float:
+    """Share of Poisson arrivals that find all places taken, by Erlang's recursion.
+
+    Parameters
+    ----------
+    load : float
+        Offered load: arrival rate times mean time in a place. [erlang]
+    places : int
+
+    References
+    ----------
+    .. [1] R. B. Cooper, "Introduction to Queueing Theory", 2nd ed. (1981), 3.3.
+    """
+    blocked = 1.0
+    for place in range(1, places + 1):
+        blocked = load * blocked / (place + load * blocked)
+    return blocked
+
+
+def _real_time(reading: Reading, endpoint: RealTime) -> list[str]:
+    scenario = reading.scenario
+    price = scenario.price_sheet.price(endpoint.price_items()[0])
+    hours, count = scenario.month / 3600, endpoint.initial_instance_count
+    cost = float(price.value) * hours * count
+    plural = "s" if count != 1 else ""
+    sentence = (
+        f"{endpoint.name}: {count} instance{plural} × {hours:g} h × ${price.value}/h = ${money(plain(cost))} a month"
+    )
+    load = mean_rate(reading) * scenario.service_time(endpoint).mean()
+    workers = count * endpoint.workers_per_instance
+    return [f"{sentence}; offered load {significant(load)} erlangs on {workers} workers."]
+
+
+def _serverless(reading: Reading, endpoint: Serverless) -> list[str]:
+    scenario = reading.scenario
+    rate = mean_rate(reading)
+    load = rate * scenario.service_time(endpoint).mean()
+    sentence = f"{endpoint.name}: offered load {significant(load)} erlangs"
+    if endpoint.max_concurrency == "none":
+        return [f"{sentence}."]
+    places = endpoint.max_concurrency
+    sentence += f" on at most {places} places"
+    if scenario.traffic.kind == "poisson":
+        share = erlang_b(load, places)
+        blocked = in_words(plain(share), "1") if share >= _SMALLEST else f"less than {100 * _SMALLEST:g} %"
+        simulated = reading.text(endpoint.name, "throttled_fraction")
+        sentence += f"; Erlang B throttles {blocked} if starts take no time, simulated {simulated}"
+    sentences = [f"{sentence}."]
+    idle = None if endpoint.idle_timeout == "none" else endpoint.idle_timeout.constant()
+    # With so low a load requests hardly ever overlap, and the gap between two arrivals is the time idle.
+    if scenario.traffic.kind == "poisson" and idle is not None and load < 0.05 and not endpoint.provisioned_concurrency:
+        cold = in_words(plain(math.exp(-rate * idle)), "1")
+        simulated = reading.text(endpoint.name, "cold_start_fraction")
+        sentences.append(f"{endpoint.name}: e^(−λT) = {cold} of requests find no warm instance, simulated {simulated}.")
+    return sentences
+
+
+def gaps(reading: Reading) -> list[str]:
+    """Warnings where a percentile falls between warm and cold requests.
+
+    Latency has a gap between the slowest warm and the fastest cold request. If about as many requests are cold as
+    lie beyond a percentile, the percentile is on either side of the gap from one replication to the next, and its
+    mean is a latency that no request has.
+    """
+    sentences = []
+    for name in reading.endpoints:
+        cold = reading.estimate(name, "cold_start_fraction")
+        if not cold.value:
+            continue
+        low, high = (cold.value if end is None else end for end in (cold.low, cold.high))
+        for level in LEVELS:
+            if level.name not in ("p95", "p99", "p99.9"):
+                continue
+            beyond = float(1 - Fraction(level.name[1:]) / 100)
+            if low / _NEAR <= beyond <= high * _NEAR:
+                sentences.append(
+                    f"{name}: {reading.text(name, 'cold_start_fraction')} of requests are cold, about as many as lie "
+                    f"beyond {level.name}: it falls now among warm and now among cold requests, and its mean is a "
+                    "latency that hardly any request has. Read the share of cold starts and the latency tail instead."
+                )
+    return sentences

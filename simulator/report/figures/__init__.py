@@ -1,0 +1,1 @@
+"""Figures, each a function of plain arrays; Matplotlib is imported when the first one is drawn."""

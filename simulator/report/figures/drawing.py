@@ -1,0 +1,117 @@
+"""The figures of a study: each function of plain arrays, given what the study holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.measures.catalogue import Kind
+from simulator.report.figures.cost import CostLine, monthly_cost
+from simulator.report.figures.plane import cost_against_latency
+from simulator.report.figures.tail import Limit, latency_tail
+from simulator.report.figures.timeline import Timeline, timeline
+from simulator.report.reading import Reading, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from simulator.endpoints import Endpoint
+    from simulator.measures.intervals import Estimate
+    from simulator.measures.objectives import Objective
+
+
+def figures(reading: Reading) -> Iterator[tuple[str, Figure]]:
+    """File name without its ending, and figure: cost, latency tail, cost against latency, a timeline an endpoint."""
+    limits = _objectives(reading)
+    month = f"{reading.scenario.month / 3600:g} h"
+    yield "cost", monthly_cost(_bills(reading), _monthly(reading), _cost_limit(limits), month)
+    yield "latency-tail", latency_tail(_histograms(reading), _tail_limits(limits))
+    percentile = next((limit.measure.name for limit in limits if limit.share is not None), "p99")
+    yield "cost-against-latency", _plane(reading, limits, percentile, month)
+    for endpoint in reading.scenario.endpoints:
+        series = _series(reading, reading.study.timeline(endpoint.name))
+        yield f"timeline-{endpoint.name}", timeline(endpoint.name, series, _most_instances(endpoint))
+
+
+def _objectives(reading: Reading) -> list[Objective]:
+    judged = reading.study.judgements()
+    return [judgement.objective for judgement in next(iter(judged.values()), [])]
+
+
+def _upper(limits: list[Objective], measure: str) -> float | None:
+    """Lowest upper limit on a measure, in its unit."""
+    given = [one.limit for one in limits if one.measure.name == measure and one.comparison in {"<", "<="}]
+    return min(given, default=None)
+
+
+def _cost_limit(limits: list[Objective]) -> float | None:
+    return _upper(limits, "monthly_cost")
+
+
+def _tail_limits(limits: list[Objective]) -> list[Limit]:
+    return [
+        Limit(one.text, float(1 - one.share), one.limit)
+        for one in limits
+        if one.share is not None and one.measure.kind is Kind.DURATION and one.comparison in {"<", "<="}
+    ]
+
+
+def _monthly(reading: Reading) -> dict[str, Estimate]:
+    return {name: reading.estimate(name, "monthly_cost") for name in reading.endpoints}
+
+
+def _bills(reading: Reading) -> dict[str, list[CostLine]]:
+    bills: dict[str, list[CostLine]] = {name: [] for name in reading.endpoints}
+    for row in records(reading.study.bill_lines()):
+        bills[row["endpoint"]].append(CostLine(str(row["line"]), bool(row["is_fixed"]), float(row["monthly_usd"])))
+    return bills
+
+
+def _histograms(reading: Reading) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    from simulator.measures.histogram import BINS, edges_ns
+
+    edges_ms = edges_ns() / 1e6
+    found = {}
+    for name in reading.endpoints:
+        histogram = reading.study.histogram(name)
+        dense = np.zeros(BINS, np.int64)
+        dense[histogram.bins] = histogram.counts
+        found[name] = (edges_ms, dense)
+    return found
+
+
+def _plane(reading: Reading, limits: list[Objective], percentile: str, month: str) -> Figure:
+    points = {
+        name: (reading.estimate(name, "monthly_cost"), reading.estimate(name, percentile)) for name in reading.endpoints
+    }
+    return cost_against_latency(points, percentile, _upper(limits, percentile), _cost_limit(limits), month)
+
+
+def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
+    seconds = frame["seconds"].to_numpy(np.float64)
+    start_s = frame["start_s"].to_numpy(np.float64)
+    scenario = reading.scenario
+    counts = {name: frame[name].to_numpy(np.int64) for name in ("arrivals", "cold_starts", "throttled", "timed_out")}
+    states = {name: frame[f"instances_{name}"].to_numpy(np.float64) for name in ("busy", "starting", "idle")}
+    expected = [
+        scenario.traffic.expected_count(float(start), float(start + length), scenario.clock) / length
+        for start, length in zip(start_s, seconds, strict=True)
+    ]
+    return Timeline(
+        starts_at=scenario.starts_at,
+        period_s=float(seconds[0]) if len(seconds) else 60.0,
+        expected_rate=np.array(expected, np.float64),
+        **counts,
+        **states,
+    )
+
+
+def _most_instances(endpoint: Endpoint) -> float | None:
+    if endpoint.kind == "real_time":
+        return float(endpoint.initial_instance_count)
+    return None if endpoint.max_concurrency == "none" else float(endpoint.max_concurrency)

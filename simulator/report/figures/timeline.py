@@ -1,0 +1,213 @@
+"""One replication over clock time: traffic, instances by state, and what went badly, minute by minute."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.report.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: More points than this across the page would be thinner than a line.
+_MOST_POINTS: Final = 720
+_STATES: Final = (("busy", "#0072B2"), ("starting", "#E69F00"), ("idle", "#D3E3F2"))
+_TROUBLES: Final[tuple[tuple[str, str, Any], ...]] = (
+    ("cold starts", "#E69F00", "-"),
+    ("throttled", "#D55E00", (0, (4, 1))),
+    ("timed out", "#000000", (0, (1, 1))),
+    ("expired", "#CC79A7", (0, (6, 1, 1, 1))),
+)
+#: Rare events are counted over longer steps than the rest, so that they can be told apart.
+_TROUBLE_STEPS: Final = 144
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Series of one endpoint in one replication, one value a period.
+
+    Parameters
+    ----------
+    starts_at : datetime
+        Clock time of the first period's start, with a zone.
+    period_s : float
+        Length of a period. [s]
+    arrivals : ndarray of int64, shape (n,)
+        Requests that arrived in each period.
+    busy, starting, idle : ndarray of float64, shape (n,), or None
+        Instances by state, the mean over the period; None where the state is not recorded.
+    cold_starts, throttled, timed_out, expired : ndarray of int64, shape (n,), or None
+        Requests in each period.
+    expected_rate : ndarray of float64, shape (n,), or None
+        Expected arrival rate. [1/s]
+    """
+
+    starts_at: datetime.datetime
+    period_s: float
+    arrivals: NDArray[np.int64]
+    busy: NDArray[np.float64] | None = None
+    starting: NDArray[np.float64] | None = None
+    idle: NDArray[np.float64] | None = None
+    cold_starts: NDArray[np.int64] | None = None
+    throttled: NDArray[np.int64] | None = None
+    timed_out: NDArray[np.int64] | None = None
+    expired: NDArray[np.int64] | None = None
+    expected_rate: NDArray[np.float64] | None = None
+
+
+@style.drawn
+def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> Figure:
+    """Figure of one replication of one endpoint.
+
+    Parameters
+    ----------
+    endpoint : str
+    series : Timeline
+        Long ones are drawn with several periods together: sums of requests, means of instances.
+    capacity : float or None
+        Most instances (or places) there can be, drawn as a line if it is near.
+    """
+    figure, (rate, instances, troubles) = style.blank(7.2, 3, ratios=(1.0, 1.3, 1.0))
+    count = len(series.arrivals)
+    if not count:
+        for axes in (rate, instances, troubles):
+            style.no_data(axes)
+        style.headline(figure, f"One replication of {endpoint}")
+        return figure
+    together = -(-count // _MOST_POINTS)
+    period_s = series.period_s * together
+    when = _edges(series, together)
+
+    # The last group may be short; its rate is over its own length.
+    lengths_s = _sums(np.full(len(series.arrivals), series.period_s), together)
+    drawn = _sums(series.arrivals, together) / lengths_s
+    rate.stairs(drawn, when, baseline=None, color=style.look(0).colour, linewidth=1.1, label="drawn")
+    if series.expected_rate is not None:
+        rate.stairs(
+            _means(series.expected_rate, together),
+            when,
+            baseline=None,
+            color=style.INK,
+            linewidth=1.4,
+            linestyle="--",
+            label="expected",
+        )
+        _legend(rate)
+    rate.set_ylim(0, max(float(drawn.max()), 1e-9) * 1.12)
+    rate.set_ylabel("arrivals [1/s]")
+
+    _stack(instances, series, when, together, capacity)
+    _troubles(troubles, series, -(-count // _TROUBLE_STEPS))
+    _clock_axis(troubles, series.starts_at)
+    for axes in (rate, instances, troubles):
+        axes.set_xlim(when[0], when[-1])
+        axes.grid(axis="y", color=style.FAINT, linewidth=0.8)
+    style.headline(figure, f"One replication of {endpoint}", f"rates and instances in steps of {_words(period_s)}")
+    return figure
+
+
+def _stack(axes: Axes, series: Timeline, when: NDArray[np.float64], together: int, capacity: float | None) -> None:
+    floor: NDArray[np.float64] = np.zeros(len(when) - 1)
+    for name, colour in _STATES:
+        values = getattr(series, name)
+        if values is not None:
+            top = floor + _means(values, together)
+            axes.stairs(top, when, baseline=floor, fill=True, color=colour, linewidth=0, label=name)
+            floor = top
+    axes.set_ylabel("instances")
+    highest = float(floor.max())
+    if capacity is not None and capacity <= highest * 2:
+        axes.axhline(capacity, color=style.INK, linewidth=1.2, linestyle="--", label=f"most: {capacity:g}")
+        highest = max(highest, capacity)
+    axes.set_ylim(0, max(highest, 1e-9) * 1.15)
+    _legend(axes)
+
+
+def _troubles(axes: Axes, series: Timeline, together: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    when = _edges(series, together)
+    highest = 0.0
+    absent = []
+    for name, colour, line in _TROUBLES:
+        values = getattr(series, name.replace(" ", "_"))
+        if values is None:
+            continue
+        sums = _sums(values, together)
+        if not sums.any():
+            absent.append(name)
+            continue
+        label = f"{name}: {int(sums.sum()):,}"
+        axes.stairs(sums, when, baseline=None, color=colour, linestyle=line, linewidth=1.5, label=label)
+        highest = max(highest, float(sums.max()))
+    axes.set_ylabel(f"requests in {_words(series.period_s * together)}")
+    axes.set_ylim(0, highest * 1.15 or 1.0)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    if highest > 0:
+        _legend(axes)
+    if absent:
+        axes.annotate(
+            "none " + " or ".join(absent),
+            xy=(0, 1),
+            xycoords="axes fraction",
+            xytext=(0, 4),
+            textcoords="offset points",
+            fontsize=9,
+            color=style.PALE,
+        )
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=4,
+        fontsize=9,
+        borderaxespad=0.1,
+        frameon=False,
+        handlelength=1.6,
+        columnspacing=1.2,
+    )
+
+
+def _edges(series: Timeline, together: int) -> NDArray[np.float64]:
+    """Edges of the steps as Matplotlib's day numbers; the last step may be short."""
+    from matplotlib.dates import date2num
+
+    start = float(date2num(series.starts_at))  # type: ignore[no-untyped-call]
+    count = len(series.arrivals)
+    periods = np.append(np.arange(0, count, together), count).astype(np.float64)
+    edges: NDArray[np.float64] = start + periods * (series.period_s / 86400.0)
+    return edges
+
+
+def _clock_axis(axes: Axes, starts_at: datetime.datetime) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(tz=starts_at.tzinfo, minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    written = ConciseDateFormatter(locator, tz=starts_at.tzinfo)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(written)
+    axes.set_xlabel(f"clock time [{starts_at.tzname() or starts_at.tzinfo}]")
+
+
+def _sums(values: NDArray[np.int64] | NDArray[np.float64], together: int) -> NDArray[np.float64]:
+    return np.add.reduceat(np.asarray(values, dtype=np.float64), np.arange(0, len(values), together))
+
+
+def _means(values: NDArray[np.float64], together: int) -> NDArray[np.float64]:
+    return _sums(values, together) / _sums(np.ones(len(values)), together)
+
+
+def _words(length_s: float) -> str:
+    if length_s % 3600 == 0:
+        return "an hour" if length_s == 3600 else f"{length_s / 3600:g} h"
+    if length_s % 60 == 0:
+        return "a minute" if length_s == 60 else f"{length_s / 60:g} min"
+    return f"{length_s:g} s"

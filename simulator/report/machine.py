@@ -1,0 +1,154 @@
+"""The result for programs and documents: JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.report.reading import Reading, estimate_of, number, records
+from simulator.report.sections import Sentences, Table, sections
+from simulator.report.verdict import answer
+
+if TYPE_CHECKING:
+    from simulator.measures.intervals import Estimate
+    from simulator.measures.objectives import Judgement
+    from simulator.study.results import Study
+
+#: Goes up when a key changes its meaning or goes away.
+SCHEMA_VERSION: Final = 1
+
+
+def as_json(study: Study) -> str:
+    """Everything a report says, as JSON.
+
+    Returns
+    -------
+    str
+        With ``schema_version``; each estimate as ``{"value", "ci", "level", "n", "method", "unit"}``, where ``value``
+        and ``ci`` are null if there is none. No NaN.
+    """
+    return json.dumps(facts(study), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def facts(study: Study) -> dict[str, Any]:
+    """The same as a dict."""
+    reading = Reading(study)
+    found = answer(reading)
+    judgements, assumptions = study.judgements(), study.assumptions()
+    measures: dict[str, dict[str, Any]] = {name: {} for name in reading.endpoints}
+    for row in records(reading.summary):
+        measures[row["endpoint"]][row["measure"]] = estimate_facts(estimate_of(row), row["unit"])
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "scenario": study.scenario.name,
+        "digest": study.digest(),
+        "seed": study.seed,
+        "engine": study.engine,
+        "prices": study.scenario.price_sheet.id,
+        "month_s": study.scenario.month,
+        "horizon_s": study.scenario.horizon,
+        "replications": {"requested": study.requested, "finished": reading.finished},
+        "complete": study.complete,
+        "cheapest": found.cheapest,
+        "answer": list(found.sentences),
+        "endpoints": [
+            {
+                "name": name,
+                "verdict": found.verdicts[name].value,
+                "objectives": [_judgement_facts(judgement) for judgement in judgements.get(name, [])],
+                "measures": measures[name],
+                "assumptions": assumptions.get(name, []),
+            }
+            for name in reading.endpoints
+        ],
+        "differences": [
+            {key: row[key] for key in ("endpoint", "baseline", "measure")}
+            | {"decided": bool(row["decided"])}
+            | estimate_facts(estimate_of(row), row["unit"])
+            for row in records(study.differences())
+        ],
+        "pooled": [
+            {key: row[key] for key in ("endpoint", "percentile")}
+            | estimate_facts(estimate_of({**row, "value": row["value_ms"]}), "ms")
+            for row in records(study.pooled())
+        ],
+        "traffic": [{name: _plain(value) for name, value in row.items()} for row in records(study.traffic())],
+        "bill_lines": [{name: _plain(value) for name, value in row.items()} for row in records(study.bill_lines())],
+        "price_remarks": study.price_remarks(),
+        "notes": study.notes(),
+    }
+
+
+def estimate_facts(estimate: Estimate, unit: str) -> dict[str, Any]:
+    """An estimate as JSON carries it."""
+    return {
+        "value": estimate.value,
+        "ci": None if estimate.low is None or estimate.high is None else [estimate.low, estimate.high],
+        "level": estimate.level,
+        "n": estimate.n,
+        "method": estimate.method,
+        "unit": unit,
+    }
+
+
+def _judgement_facts(judgement: Judgement) -> dict[str, Any]:
+    objective = judgement.objective
+    return {
+        "objective": objective.text,
+        "measure": objective.measure.name,
+        "comparison": objective.comparison,
+        "limit": objective.limit,
+        "verdict": judgement.verdict.value,
+        "estimate": estimate_facts(judgement.estimate, objective.measure.unit),
+        "misses": estimate_facts(judgement.misses, "1"),
+        "replications_to_decide": judgement.replications_to_decide,
+        "reason": judgement.reason,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A cell of a frame as JSON holds it: NumPy scalars as Python's, NaN and NA as null, decimals as text."""
+    value = value.item() if hasattr(value, "item") else value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def as_csv(study: Study) -> str:
+    """The summary as CSV: a line an endpoint and measure, with value, interval, level, n, unit and method."""
+    return Reading(study).summary.to_csv(index=False, lineterminator="\n")
+
+
+def as_markdown(study: Study, *, verbose: bool = False) -> str:
+    """The report as Markdown: the same parts as the text, tables as pipe tables."""
+    reading = Reading(study)
+    parts = []
+    for section in sections(reading, answer(reading), verbose=verbose):
+        body = _list(section) if isinstance(section, Sentences) else _pipes(section)
+        parts.append(f"## {_escaped(section.title)}\n\n{body}\n")
+    return f"# {_escaped(study.scenario.name)}\n\n" + "\n".join(parts)
+
+
+def _list(part: Sentences) -> str:
+    return "\n".join(
+        f"{' ' * (len(line) - len(line.lstrip(' ')))}- {_escaped(' '.join(line.split()))}" for line in part.lines
+    )
+
+
+def _pipes(table: Table) -> str:
+    lines = [_row(table.columns), "|" + "|".join([":--", *["--:"] * (len(table.columns) - 1)]) + "|"]
+    lines += [_row(row) for row in table.rows]
+    if table.remark:
+        lines += ["", _escaped(table.remark)]
+    return "\n".join(lines)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """Text in which nothing is read as Markdown or HTML."""
+    for character in "\\`*_|<>":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("$", "\\$")

@@ -1,0 +1,258 @@
+"""The parts of a report, as tables of words and lists of sentences; text, Markdown and HTML show the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from simulator.measures.intervals import Estimate, none_of
+from simulator.report import checks
+from simulator.report.numbers import significant
+from simulator.report.reading import Reading, estimate_of, in_words, number, records
+from simulator.report.verdict import Answer, headline, judgement_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What a bill counts as the time of a request: field of serverless endpoints.
+_BILLED: Final = {
+    "service": "service time",
+    "service_and_overhead": "service time and overhead",
+    "service_and_startup": "service time and, for a cold request, startup time",
+}
+_DIFFERENCES: Final = ("monthly_cost", "cost_per_1000", "mean_latency", "p50", "p95", "p99", "p99.9")
+_SHARES: Final = ("cold_start_fraction", "throttled_fraction", "timed_out_fraction")
+_NONE_SEEN: Final = "none seen"
+_LATENCIES: Final = ("p50", "p95", "p99", "p99.9")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of words.
+
+    Parameters
+    ----------
+    title : str
+    columns : tuple of str
+        The first one names the rows and stands left, the others stand right.
+    rows : tuple of tuple of str
+    remark : str
+        One sentence below it.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """A list of sentences.
+
+    Parameters
+    ----------
+    title : str
+    lines : tuple of str
+    is_code : bool
+        Whether the lines are indented as they stand and not wrapped as prose.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    is_code: bool = False
+
+
+Section = Table | Sentences
+
+
+def sections(reading: Reading, found: Answer, *, verbose: bool = False) -> Iterator[Section]:
+    """All parts in the order in which they are read: the answer first.
+
+    Parameters
+    ----------
+    reading : Reading
+    found : Answer
+        To the question of the scenario.
+    verbose : bool
+        Also the lines of the bill with their unit prices.
+    """
+    yield verdict(reading, found)
+    yield setting(reading)
+    yield latencies(reading)
+    yield requests(reading)
+    yield costs(reading)
+    if len(reading.endpoints) > 1:
+        yield differences(reading)
+    yield pooled(reading)
+    yield drawn_traffic(reading)
+    if verbose:
+        yield bill(reading)
+    yield from remarks(reading)
+
+
+def verdict(reading: Reading, found: Answer) -> Sentences:
+    """Which endpoint meets which objective, and which is cheapest."""
+    judgements = reading.study.judgements()
+    lines = []
+    for name, state in found.verdicts.items():
+        own = judgements.get(name, [])
+        lines.append(headline(name, state, len(own)))
+        lines += [f"  {judgement_line(judgement)}" for judgement in own]
+    lines += found.sentences
+    if not reading.study.complete:
+        lines.append(
+            f"Interrupted: {reading.finished} of {reading.study.requested} replications were finished; all numbers "
+            "are of those."
+        )
+    return Sentences("Verdict", tuple(lines), is_code=True)
+
+
+def setting(reading: Reading) -> Sentences:
+    """What was simulated, and how."""
+    scenario, study = reading.scenario, reading.study
+    count = reading.finished
+    lines = [
+        f"{scenario.traffic.describe()}; {count} replication{'s' if count != 1 else ''} of {_length(scenario.horizon)}",
+        f"seed {study.seed}; prices {scenario.price_sheet.id}; a month is {month_in_words(reading)}; "
+        f"{study.engine} engine; intervals at {100 * scenario.confidence:g}%",
+    ]
+    if scenario.description:
+        lines.insert(0, scenario.description)
+    return Sentences(f"Scenario {scenario.name}", tuple(lines))
+
+
+def _length(seconds: float) -> str:
+    """A length of time in the largest unit of which it is a whole number."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:,.10g} {unit}"
+    return f"{seconds:,.10g} s"
+
+
+def month_in_words(reading: Reading) -> str:
+    """Length of the month of "per month" figures: ``730 h``."""
+    return f"{reading.scenario.month / 3600:g} h"
+
+
+def latencies(reading: Reading) -> Table:
+    """Percentiles of latency, each the mean over replications."""
+    rows = tuple((name, *(reading.text(name, level) for level in _LATENCIES)) for name in reading.endpoints)
+    remark = "Percentiles of the completed requests of one replication: mean over replications, and its interval."
+    return Table("Latency", ("endpoint", *_LATENCIES), rows, remark)
+
+
+def requests(reading: Reading) -> Table:
+    """What became of requests, and how busy the endpoint was."""
+    measures = (*_SHARES, "utilization")
+    rows = tuple((name, *(_share(reading, name, measure) for measure in measures)) for name in reading.endpoints)
+    remark = "Cold starts of the completed requests; throttled and timed out of all that arrived."
+    if any(_NONE_SEEN in row for row in rows):
+        bound = significant(100 * none_of(reading.finished, reading.scenario.confidence), 2)
+        remark += f" None seen in {reading.finished}: at most {bound} % of replications have any."
+    return Table("Requests", ("endpoint", "cold starts", "throttled", "timed out", "utilization"), rows, remark)
+
+
+def _share(reading: Reading, name: str, measure: str) -> str:
+    """A share, in words where no replication had any: a zero would look surer than it is."""
+    estimate = reading.estimate(name, measure)
+    return _NONE_SEEN if measure in _SHARES and estimate.value == 0 else reading.text(name, measure)
+
+
+def costs(reading: Reading) -> Table:
+    """Cost a month, fixed and by usage, and per 1,000 completed requests."""
+    measures = ("monthly_cost", "monthly_fixed", "monthly_usage", "cost_per_1000")
+    rows = tuple((name, *(reading.text(name, measure) for measure in measures)) for name in reading.endpoints)
+    columns = ("endpoint", "a month", "of it fixed", "of it usage", "per 1,000 requests")
+    return Table("Cost", columns, rows, f"A month is {month_in_words(reading)}; 1,000 completed requests.")
+
+
+def differences(reading: Reading) -> Table:
+    """Endpoints less the baseline, paired over replications."""
+    baseline = reading.scenario.baseline
+    rows = []
+    for row in records(reading.study.differences()):
+        if row["measure"] not in (*_DIFFERENCES, *_SHARES) or row["endpoint"] == baseline:
+            continue
+        estimate = estimate_of(row)
+        word = "no data" if estimate.value is None else "decided" if row["decided"] else "undecided"
+        rows.append((row["endpoint"], row["measure"], in_words(estimate, row["unit"], difference=True), word))
+    remark = "Both met the same traffic. Undecided: the interval holds 0."
+    return Table(f"Less {baseline}, paired", ("endpoint", "measure", "difference", ""), tuple(rows), remark)
+
+
+def pooled(reading: Reading) -> Table:
+    """Percentiles of the requests of all replications together."""
+    found: dict[str, dict[str, str]] = {name: {} for name in reading.endpoints}
+    levels: list[str] = []
+    for row in records(reading.study.pooled()):
+        if row["percentile"] not in levels:
+            levels.append(row["percentile"])
+        value, low, high = (number(row[column]) for column in ("value_ms", "ci_low", "ci_high"))
+        estimate = Estimate(value, low, high, float(row["level"]), int(row["n"]), str(row["method"]))
+        found[row["endpoint"]][row["percentile"]] = in_words(estimate, "ms")
+    levels = [level for level in levels if level != "p90"]
+    rows = tuple((name, *(cells.get(level, "no data") for level in levels)) for name, cells in found.items())
+    remark = "Requests of all replications as one sample: where they differ, busy replications weigh more."
+    return Table("Latency, all replications together", ("endpoint", *levels), rows, remark)
+
+
+def drawn_traffic(reading: Reading) -> Table:
+    """Traffic that was drawn, over replications."""
+    frame = reading.study.traffic()
+    names = {
+        "requests": "requests in a replication",
+        "mean_rate_per_s": "mean rate [1/s]",
+        "peak_to_mean": "peak to mean minute",
+        "dispersion": "dispersion of minute counts (Poisson: 1)",
+    }
+    rows = []
+    for column, name in names.items():
+        values = frame[column].astype(float).dropna()
+        if not len(values):
+            rows.append((name, *["no data"] * 3))
+            continue
+        digits = 4 if column == "requests" else 3
+        ends = (values.mean(), values.min(), values.max())
+        rows.append((name, *(f"{end:,.0f}" if column == "requests" else significant(end, digits) for end in ends)))
+    return Table("Traffic as drawn", ("", "mean", "least", "most"), tuple(rows))
+
+
+def bill(reading: Reading) -> Table:
+    """Lines of the bills with their unit prices."""
+    rows = tuple(
+        (
+            f"{row['endpoint']}: {str(row['line']).replace('_', ' ')}",
+            f"${significant(float(row['monthly_usd']), 4)}",
+            "fixed" if row["is_fixed"] else "usage",
+            f"${row['unit_price']}/{row['unit']}",
+            str(row["price_status"]),
+        )
+        for row in records(reading.study.bill_lines())
+    )
+    return Table("Bill of a month, mean", ("line", "a month", "", "unit price", "price is"), rows)
+
+
+def remarks(reading: Reading) -> Iterator[Sentences]:
+    """What a reader must know: rules of thumb, warnings, what was billed, assumed, and how sure prices are."""
+    scenario, study = reading.scenario, reading.study
+    warnings = checks.gaps(reading)
+    if warnings:
+        yield Sentences("Warnings", tuple(warnings))
+    rules = checks.rules_of_thumb(reading)
+    if rules:
+        yield Sentences("Rules of thumb", tuple(rules))
+    billed = [
+        f"{endpoint.name}: billed_time {endpoint.billed_time}: {_BILLED[endpoint.billed_time]}"
+        for endpoint in scenario.endpoints
+        if endpoint.kind == "serverless"
+    ]
+    if billed:
+        yield Sentences("Billed", tuple(billed))
+    assumed = [f"{name}: {text}" for name, texts in study.assumptions().items() for text in texts]
+    if assumed:
+        yield Sentences("Assumed", tuple(assumed))
+    if study.price_remarks():
+        yield Sentences("Prices", tuple(study.price_remarks()))
+    if study.notes():
+        yield Sentences("Notes", tuple(study.notes()))
