@@ -42,6 +42,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(importlib.import_module(f"simulator.cli.{cmd_name}"), cmd_name)
+        # Docstrings are raw text; click wants the character itself in front of lines that it must not join.
+        command.help = (command.help or "").replace(r"\b", "\b")
         return command
 
     def resolve_command(

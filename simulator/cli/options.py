@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+if TYPE_CHECKING:
+    TextType = click.ParamType[Any]
+else:
+    TextType = click.ParamType  # takes no type before click 8.2
 
-class Assignment(click.ParamType):
+
+class Assignment(TextType):
     """``path=value``, the form of ``--set``."""
 
     name = "path=value"

@@ -9,8 +9,8 @@ from pathlib import Path
 from simulator.errors import InputError
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file under another name in the same folder, then move it into place.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text in UTF-8, under another name in the same folder, then move it into place.
 
     Raises
     ------
@@ -20,8 +20,8 @@ def write_whole(path: Path, text: str) -> None:
     try:
         handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
             os.chmod(partial, 0o644)
             os.replace(partial, path)
         except BaseException:

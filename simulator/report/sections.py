@@ -175,7 +175,11 @@ def differences(reading: Reading) -> Table:
         if row["measure"] not in (*_DIFFERENCES, *_SHARES) or row["endpoint"] == baseline:
             continue
         estimate = estimate_of(row)
-        word = "no data" if estimate.value is None else "decided" if row["decided"] else "undecided"
+        word = "decided" if row["decided"] else "undecided"
+        if estimate.value is None:
+            word = "no data"
+        elif estimate.value == 0 and not estimate.half_width:
+            word = "equal"
         rows.append((row["endpoint"], row["measure"], in_words(estimate, row["unit"], difference=True), word))
     remark = "Both met the same traffic. Undecided: the interval holds 0."
     return Table(f"Less {baseline}, paired", ("endpoint", "measure", "difference", ""), tuple(rows), remark)

@@ -125,14 +125,28 @@ def headline(figure: Figure, finding: str, detail: str = "") -> None:
     finding, detail : str
         Lines too long for the page are wrapped.
     """
-    lines = [*textwrap.wrap(finding, _TITLE_CHARACTERS)]
-    small = textwrap.wrap(detail, _DETAIL_CHARACTERS)
-    # The empty lines keep the room in which the small print is put.
-    figure.suptitle(
-        "\n".join([*lines, *[""] * len(small)]), x=0.01, y=0.985, ha="left", va="top", fontsize=11, color=INK
-    )
-    below = 0.985 - (len(lines) * 11 * 1.32 + 2) / 72 / float(figure.get_figheight())
-    figure.text(0.01, below, "\n".join(small), ha="left", va="top", fontsize=9, color=PALE)
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    lines, small = textwrap.wrap(finding, _TITLE_CHARACTERS), textwrap.wrap(detail, _DETAIL_CHARACTERS)
+    height_in = float(figure.get_figheight())
+    edge_in, title_in, small_in = 0.06, len(lines) * 11 * 1.32 / 72, len(small) * 9 * 1.32 / 72
+    for text, size, weight, colour, above_in in (
+        (lines, 11, "bold", INK, edge_in),
+        (small, 9, "normal", PALE, edge_in + title_in),
+    ):
+        figure.text(
+            *(0.01, 1 - above_in / height_in, "\n".join(text)),
+            ha="left",
+            va="top",
+            fontsize=size,
+            fontweight=weight,
+            color=colour,
+            in_layout=False,
+        )
+    # The layout makes no room for text that has been put in its place, so the panels get what lies below it.
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(rect=(0, 0, 1, 1 - (edge_in + title_in + small_in + 0.06) / height_in))
 
 
 def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:

@@ -153,7 +153,7 @@ def _troubles(axes: Axes, series: Timeline, together: int) -> None:
         _legend(axes)
     if absent:
         axes.annotate(
-            "none " + " or ".join(absent),
+            ", ".join(f"no {name}" if name == "cold starts" else f"none {name}" for name in absent),
             xy=(0, 1),
             xycoords="axes fraction",
             xytext=(0, 4),

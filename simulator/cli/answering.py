@@ -1,0 +1,193 @@
+"""The way from a scenario to an answer that `run` and `compare` share: options, run, output, results, exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from simulator.cli.errors import INTERRUPTED, NOT_MET, UNDECIDED
+from simulator.cli.options import TextType, output_option, set_option
+
+if TYPE_CHECKING:
+    from simulator.scenario.model import Scenario
+    from simulator.study.results import Study
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Jobs(TextType):
+    """A number of processes, or ``auto`` for as many as this process may use processors."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["auto"]:
+        """The number."""
+        if value == "auto":
+            return "auto"
+        try:
+            count = int(value)
+        except ValueError:
+            count = 0
+        if count < 1:
+            self.fail(f'"{value}" is not a number of processes; write 1 or more, or auto', param, ctx)
+        return count
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the options of a run say; each is described where it is declared.
+
+    Parameters
+    ----------
+    seed, replications : int or None
+        None: as the scenario says.
+    jobs : int
+    engine, output : str
+    out : Path or None
+    results : Path
+    no_results : bool
+    require : str or None
+    strict, quiet, verbose, no_color : bool
+    """
+
+    seed: int | None
+    replications: int | None
+    jobs: int | Literal["auto"]
+    engine: str
+    output: str
+    out: Path | None
+    results: Path
+    no_results: bool
+    require: str | None
+    strict: bool
+    quiet: bool
+    verbose: bool
+    no_color: bool
+
+
+_OPTIONS = (
+    click.option("--seed", type=click.IntRange(min=0), help="Root of all random numbers; the scenario's by default."),
+    click.option("-n", "--replications", type=click.IntRange(min=1), help="Realisations of the traffic."),
+    click.option("-j", "--jobs", type=Jobs(), default="1", show_default=True, help="Processes."),
+    click.option(
+        "--engine",
+        type=click.Choice(["compiled", "reference"]),
+        default="compiled",
+        show_default=True,
+        help="The reference engine is slow, and gives the same numbers.",
+    ),
+    set_option,
+    output_option,
+    click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file."),
+    click.option(
+        "--results",
+        type=click.Path(path_type=Path, file_okay=False),
+        default="results",
+        show_default=True,
+        help="Folder for tables, figures and report.html of each run.",
+    ),
+    click.option("--no-results", is_flag=True, help="Save nothing."),
+    click.option("--require", metavar="ENDPOINT", help="Exit code 3 unless this endpoint meets all objectives."),
+    click.option("--strict", is_flag=True, help="Exit code 4 if it is undecided whether objectives are met."),
+    click.option("-q", "--quiet", is_flag=True, help="Nothing but the result: no progress, no path of results."),
+    click.option("-v", "--verbose", is_flag=True, help="Also the lines of the bill."),
+    click.option("--no-color", is_flag=True, help="No colour in the progress bar (as NO_COLOR does)."),
+)
+
+
+def answering_options(function: Function) -> Function:
+    """All options of a run; the function gets the fields of `Wishes`, and `overrides`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def answer(ctx: click.Context, scenario: Scenario, wishes: Wishes) -> None:
+    """Run a scenario, print the answer, save the results, and leave with the exit code that says what came out."""
+    from simulator.cli.progress import progress
+    from simulator.study.run import run
+
+    if wishes.require is not None:
+        scenario.endpoint(wishes.require)
+    with progress(quiet=wishes.quiet, no_color=wishes.no_color) as report:
+        study = run(
+            scenario,
+            replications=wishes.replications,
+            seed=wishes.seed,
+            engine=wishes.engine,
+            jobs=wishes.jobs,
+            progress=report,
+        )
+    _print(study, wishes)
+    if not wishes.no_results:
+        folder = _save(study, wishes.results)
+        if not wishes.quiet:
+            click.echo(f"results in {folder}", err=True)
+    if not study.complete:
+        click.echo("interrupted", err=True)
+        ctx.exit(INTERRUPTED)
+    ctx.exit(exit_code(study, wishes.require, wishes.strict))
+
+
+def exit_code(study: Study, require: str | None, strict: bool) -> int:
+    """0, `NOT_MET`, or `UNDECIDED` if that counts; data that are missing count as not met."""
+    from simulator.measures.objectives import Verdict
+    from simulator.report.reading import Reading
+    from simulator.report.verdict import answer as answer_of
+
+    state = answer_of(Reading(study)).meets(require)
+    if state is Verdict.UNDECIDED:
+        return UNDECIDED if strict else 0
+    return 0 if state is Verdict.MET else NOT_MET
+
+
+def _print(study: Study, wishes: Wishes) -> None:
+    from simulator.cli.writing import write_whole
+
+    text = _formatted(study, wishes.output, wishes.verbose)
+    if wishes.out is None:
+        click.echo(_for_stream(text), nl=False)
+        sys.stdout.flush()
+    else:
+        write_whole(wishes.out, text)
+        if not wishes.quiet:
+            click.echo(f"wrote {wishes.out}", err=True)
+
+
+def _formatted(study: Study, output: str, verbose: bool) -> str:
+    from simulator.report import machine, text
+
+    if output == "json":
+        return machine.as_json(study)
+    if output == "csv":
+        return machine.as_csv(study)
+    if output == "markdown":
+        return machine.as_markdown(study, verbose=verbose)
+    return text.report(study, verbose=verbose)
+
+
+def _for_stream(text: str) -> str:
+    """The text, in ASCII if standard output can hold no more."""
+    from simulator.report.numbers import plain_ascii
+
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return plain_ascii(text)
+    return text
+
+
+def _save(study: Study, results: Path) -> Path:
+    from simulator.cli.writing import write_whole
+    from simulator.report.page import figure_files, page
+
+    folder: Path = study.save(results)
+    for name, content in figure_files(study):
+        write_whole(folder / name, content)
+    write_whole(folder / "report.html", page(study))
+    return folder
