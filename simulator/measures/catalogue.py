@@ -107,6 +107,8 @@ MEASURES: Final[dict[str, Measure]] = {
         _share("utilization", "occupied place-seconds of the place-seconds there"),
         Measure("cost", Kind.MONEY, "USD", "cost_usd", "cost of the measured part of the horizon"),
         Measure("monthly_cost", Kind.MONEY, "USD", "monthly_cost_usd", "cost of a month like this"),
+        Measure("monthly_fixed", Kind.MONEY, "USD", "monthly_fixed_usd", "of it what time alone makes"),
+        Measure("monthly_usage", Kind.MONEY, "USD", "monthly_usage_usd", "of it what requests make"),
         Measure("cost_per_1000", Kind.MONEY, "USD", "cost_per_1000_usd", "cost of 1,000 completed requests"),
     )
 }

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.measures.histogram import Histogram
+from simulator.measures.histogram import Histogram, least_of
 
 #: Least effective number of requests beyond a pooled percentile for an interval on it.
 LEAST_EXCEEDANCES: Final = 100
@@ -300,5 +300,6 @@ def pooled_percentile(histograms: Sequence[Histogram], share: Fraction, level: f
     half = Fraction(student_t(level, n - 1) * error)
     if not 0 < share - half < share + half < 1 and half > 0:
         return Estimate(value, None, None, level, n, "replications differ too much for an interval")
-    low, high = pooled.quantile_ns(share - half), pooled.quantile_ns(share + half)
+    # The ends lie somewhere in their bins: the interval takes in the whole of both.
+    low, high = least_of(pooled.bin_at(share - half)), least_of(pooled.bin_at(share + half) + 1) - 1
     return Estimate(value, float(low), float(high), level, n, method)

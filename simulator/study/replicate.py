@@ -1,0 +1,170 @@
+"""One replication: the demand drawn, every endpoint simulated under it, and measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+
+from simulator.demand import replication_blocks
+from simulator.engines import reference
+from simulator.engines.compiled import Simulation
+from simulator.engines.pool import Pool
+from simulator.engines.tables import Demand, Instances, Requests
+from simulator.errors import InputError
+from simulator.measures.measured import Measured
+from simulator.measures.objectives import Objective, parse_objective
+from simulator.measures.percentiles import LEVELS, Level
+from simulator.measures.tally import Tally
+from simulator.measures.timeline import Timeline, TimelineTally
+from simulator.scenario.model import Scenario
+from simulator.traffic.drawn import summary_of_minutes
+from simulator.units import NS_PER_SECOND, to_ns
+
+Engine = Literal["compiled", "reference"]
+ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
+_MINUTE_NS: Final = 60 * NS_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Task:
+    """Replications that one worker runs one after another; a pure function of these fields.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the seed of the study.
+    numbers : tuple of int
+        Numbers of the replications.
+    engine : {"compiled", "reference"}
+        Both give the same records.
+    """
+
+    scenario: Scenario
+    numbers: tuple[int, ...]
+    engine: Engine
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of one replication.
+
+    Parameters
+    ----------
+    number : int
+        Of the replication.
+    traffic : dict
+        Figures of the traffic that was drawn (`traffic.drawn.summary_of`).
+    measured : dict of str to Measured
+        Endpoint → what was measured of it.
+    timelines : dict of str to Timeline
+        Endpoint → its series; of replication 0 only.
+    """
+
+    number: int
+    traffic: dict[str, Any]
+    measured: dict[str, Measured]
+    timelines: dict[str, Timeline]
+
+    @property
+    def requests(self) -> int:
+        """Requests that arrived, measured or not."""
+        return int(self.traffic["requests"])
+
+
+def check_engine(engine: str) -> Engine:
+    """The engine of a name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    for known in ENGINES:
+        if engine == known:
+            return known
+    raise InputError(f"no engine {engine!r}; engines: {', '.join(ENGINES)}")
+
+
+def objectives_of(scenario: Scenario) -> list[Objective]:
+    """The scenario's objectives, read."""
+    return [parse_objective(text) for text in scenario.objectives]
+
+
+def levels_of(scenario: Scenario) -> tuple[Level, ...]:
+    """Percentile levels that are reported: the usual ones, and those of objectives."""
+    asked = {Level(one.share) for one in objectives_of(scenario) if one.share is not None}
+    return tuple(sorted({*LEVELS, *asked}))
+
+
+def replicate(task: Task) -> list[Record]:
+    """Records of the task's replications, in its order."""
+    return [_record(task.scenario, number, task.engine) for number in task.numbers]
+
+
+def _record(scenario: Scenario, number: int, engine: Engine) -> Record:
+    horizon_ns = to_ns(scenario.horizon)
+    limits_ns = [one.threshold_ns for one in objectives_of(scenario) if one.threshold_ns is not None]
+    levels = levels_of(scenario)
+    runs = {
+        endpoint.name: _Endpoint(
+            endpoint.pool(),
+            Tally.of(
+                endpoint,
+                from_ns=to_ns(scenario.initial_transient),
+                until_ns=horizon_ns,
+                limits_ns=limits_ns,
+                levels=levels,
+            ),
+            TimelineTally(endpoint.pool(), horizon_ns) if number == 0 else None,
+            engine,
+        )
+        for endpoint in scenario.endpoints
+    }
+    minutes = np.zeros(-(-horizon_ns // _MINUTE_NS), np.int64)
+    for block in replication_blocks(scenario, number):
+        arrival_ns = next(iter(block.values())).arrival_ns
+        minutes += np.bincount(arrival_ns // _MINUTE_NS, minlength=len(minutes))
+        for name, demand in block.items():
+            runs[name].feed(demand)
+    measured, timelines = {}, {}
+    for name, run in runs.items():
+        measured[name], timeline = run.finish()
+        if timeline is not None:
+            timelines[name] = timeline
+    return Record(number, summary_of_minutes(minutes, horizon_ns), measured, timelines)
+
+
+class _Endpoint:
+    """One endpoint under a stream of demand, measured as it goes by."""
+
+    def __init__(self, pool: Pool, tally: Tally, timeline: TimelineTally | None, engine: Engine) -> None:
+        self._pool, self._tally, self._timeline = pool, tally, timeline
+        self._simulation = Simulation(pool) if engine == "compiled" else None
+        # The reference engine needs the whole demand at once.
+        self._held: list[Demand] = []
+
+    def feed(self, demand: Demand) -> None:
+        if self._simulation is None:
+            self._held.append(demand)
+        else:
+            self._add(demand, self._simulation.feed(demand))
+
+    def finish(self) -> tuple[Measured, Timeline | None]:
+        instances = self._instances()
+        timeline = None if self._timeline is None else self._timeline.finish(instances)
+        return self._tally.finish(instances), timeline
+
+    def _instances(self) -> Instances:
+        if self._simulation is not None:
+            return self._simulation.finish()
+        demand = Demand.joined(self._held) if self._held else Demand.from_arrays(np.empty(0, np.int64), 1)
+        run = reference.simulate(self._pool, demand)
+        self._add(demand, run.requests)
+        return run.instances
+
+    def _add(self, demand: Demand, requests: Requests) -> None:
+        self._tally.add(demand, requests)
+        if self._timeline is not None:
+            self._timeline.add(demand, requests)
