@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate
 from simulator.report.figures import style
-from simulator.report.numbers import dollars, plain, sides
+from simulator.report.numbers import dollars, sides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,7 +150,7 @@ def _finding(totals: Mapping[str, Estimate]) -> str:
     least, most = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
     if _may_be_equal(totals[least], totals[most]):
         return "Cost a month by line of the bill"
-    low, high = (f"${dollars(plain(known[name]))} ({names[name]})" for name in (least, most))
+    low, high = (f"${dollars(totals[name])} ({names[name]})" for name in (least, most))
     return f"A month costs from {low} to {high}"
 
 

@@ -68,7 +68,9 @@ def _monthly(reading: Reading) -> dict[str, Estimate]:
 def _bills(reading: Reading) -> dict[str, list[CostLine]]:
     bills: dict[str, list[CostLine]] = {name: [] for name in reading.endpoints}
     for row in records(reading.study.bill_lines()):
-        bills[row["endpoint"]].append(CostLine(str(row["line"]), bool(row["is_fixed"]), float(row["monthly_usd"])))
+        # Lines that cost nothing would only fill the legend.
+        if row["monthly_usd"]:
+            bills[row["endpoint"]].append(CostLine(str(row["line"]), bool(row["is_fixed"]), float(row["monthly_usd"])))
     return bills
 
 

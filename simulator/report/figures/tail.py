@@ -89,7 +89,7 @@ def latency_tail(
         handles.append(Line2D([], [], color=looks.colour, linestyle=looks.line, linewidth=2))
         labels.append(name if len(x) else f"{name} (no data)")
         if len(x):
-            axes.plot(x, y, color=looks.colour, linestyle=looks.line, linewidth=2, zorder=3 - position * 0.01)
+            axes.plot(x, y, color=looks.colour, linestyle=looks.line, linewidth=2, zorder=3 + position * 0.01)
             starts.append(x[max(int(np.searchsorted(-y, -0.995)) - 1, 0)])
             ends.append(x[-1])
             lowest.append(y[-1])
