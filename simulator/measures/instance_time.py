@@ -55,7 +55,7 @@ class Peak:
         settled_ns : int
             No interval that is added later begins before this. [ns]
         """
-        from simulator.measures.kernels import most_at_once
+        from simulator.measures.sweeps import most_at_once
 
         begin, end = clipped(begin, end, self._from_ns, self._until_ns)
         begin = np.sort(np.concatenate([self._begin, begin]))

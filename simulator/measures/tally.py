@@ -16,6 +16,7 @@ from simulator.measures.histogram import BINS, Histogram
 from simulator.measures.instance_time import InstanceTime, Peak, instance_time, total
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import LEVELS, Level, rank
+from simulator.measures.sweeps import gather
 from simulator.measures.usage import Usage
 from simulator.units import FOREVER, to_ns
 
@@ -329,7 +330,7 @@ def select(values: NDArray[np.int64], counts: NDArray[np.int64], ranks: Sequence
     slot_of_bin[wanted] = np.arange(len(wanted))
     ends = np.cumsum(counts[wanted])
     gathered = np.empty(ends[-1], np.int64)
-    kernels.gather(values, slot_of_bin, gathered, ends - counts[wanted])
+    gather(values, slot_of_bin, gathered, ends - counts[wanted])
     found = []
     for one, index in zip(ranks, bins, strict=True):
         slot = int(slot_of_bin[index])

@@ -133,7 +133,7 @@ class TimelineTally:
 
     def add(self, demand: Demand, requests: Requests) -> None:
         """Add the next block: its demand and its final rows."""
-        from simulator.measures.kernels import first_busy
+        from simulator.measures.sweeps import first_busy
 
         period = demand.arrival_ns // self._period_ns
         for name, counted in (
@@ -179,7 +179,7 @@ class _Spread:
         self._steps = np.zeros(periods + 1, np.int64)
 
     def add(self, begin_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> None:
-        from simulator.measures.kernels import spread
+        from simulator.measures.sweeps import spread
 
         spread(begin_ns, np.minimum(end_ns, self._horizon_ns), self._period_ns, self._part, self._steps)
 

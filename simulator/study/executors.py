@@ -68,7 +68,7 @@ def in_process(tasks: Sequence[Task]) -> Iterator[list[Record]]:
 
 
 def on_executor(executor: Executor, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
-    """Records of each task as it finishes; what has not begun is cancelled when the caller stops.
+    """Records of each task as it finishes.
 
     Raises
     ------
@@ -85,8 +85,14 @@ def on_executor(executor: Executor, tasks: Sequence[Task]) -> Generator[list[Rec
             "a script must call run() below `if __name__ == '__main__':`"
         ) from error
     finally:
-        for future in futures:
-            future.cancel()
+        # A pool of ours is ended as a whole; CPython fails where its futures are cancelled and its processes ended.
+        if not isinstance(executor, _OwnPool):
+            for future in futures:
+                future.cancel()
+
+
+class _OwnPool(ProcessPoolExecutor):
+    """A pool that was made here."""
 
 
 @contextmanager
@@ -94,17 +100,16 @@ def process_pool(workers: int) -> Iterator[Executor]:
     """A pool of processes that are started anew on every system; ended at once if the body raises."""
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+    pool = _OwnPool(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
     try:
         yield pool
     except BaseException:
-        # Running tasks would otherwise hold up the end of the program, however long they are.
-        processes = list((getattr(pool, "_processes", None) or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
+        # Tasks that run, or wait, would otherwise hold up the end of the program, however long they are.
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.terminate()
         raise
-    pool.shutdown()
+    finally:
+        pool.shutdown()
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -73,7 +73,7 @@ def test_periods_add_up_to_the_tally(launches: bool) -> None:
 
 def test_intervals_are_divided_among_periods() -> None:
     """Random intervals by period, second by second in the plainest way."""
-    from simulator.measures.kernels import spread
+    from simulator.measures.sweeps import spread
 
     rng = np.random.default_rng(3)
     begin = rng.integers(0, 100, 200)
