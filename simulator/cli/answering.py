@@ -187,7 +187,8 @@ def _save(study: Study, results: Path) -> Path:
     from simulator.report.page import figure_files, page
 
     folder: Path = study.save(results)
-    for name, content in figure_files(study):
+    drawings = dict(figure_files(study))
+    for name, content in drawings.items():
         write_whole(folder / name, content)
-    write_whole(folder / "report.html", page(study))
+    write_whole(folder / "report.html", page(study, drawings))
     return folder

@@ -12,7 +12,7 @@ from simulator.report.sections import Sentences, sections
 from simulator.report.verdict import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from simulator.study.results import Study
 
@@ -72,8 +72,15 @@ figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; }
 _IDENTIFIER: Final = re.compile(r'(\bid="|xlink:href="#|\bhref="#|url\(#)')
 
 
-def page(study: Study) -> str:
-    """The report as HTML."""
+def page(study: Study, drawings: Mapping[str, bytes] | None = None) -> str:
+    """The report as HTML.
+
+    Parameters
+    ----------
+    study : Study
+    drawings : mapping of str to bytes, optional
+        What `figure_files` gives, if it is there already; drawing takes longer than all the rest.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -82,19 +89,20 @@ def page(study: Study) -> str:
         {"is_table": not isinstance(part, Sentences), **vars(part)}
         for part in sections(reading, answer(reading), verbose=True)
     ]
+    files_of = dict(figure_files(study)) if drawings is None else drawings
     # Only the figures, made here, go in as they are; every text is escaped.
-    drawings = [(name.replace("-", " "), Markup(svg)) for name, svg in _drawings(reading)]
-    template = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string(_TEMPLATE)
-    return template.render(name=study.scenario.name, parts=parts, drawings=drawings) + "\n"
+    inlined = [(title, Markup(svg)) for title, svg in _inlined(files_of)]
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_TEMPLATE)
+    return template.render(name=study.scenario.name, parts=parts, drawings=inlined) + "\n"
 
 
-def _drawings(reading: Reading) -> Iterator[tuple[str, str]]:
-    """Name and SVG element of each figure, its identifiers its own in the whole page."""
-    for position, (name, figure) in enumerate(figures(reading)):
-        svg = dict(files(figure))["svg"].decode("utf-8")
-        yield name, _IDENTIFIER.sub(rf"\g<1>f{position}-", svg[svg.index("<svg") :])
+def _inlined(drawings: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """Title and SVG element of each figure, its identifiers its own in the whole page."""
+    vector = {name.removesuffix(".svg"): content for name, content in drawings.items() if name.endswith(".svg")}
+    for position, (name, content) in enumerate(vector.items()):
+        svg = content.decode("utf-8")
+        yield name.replace("-", " "), _IDENTIFIER.sub(rf"\g<1>f{position}-", svg[svg.index("<svg") :])
 
 
 def figure_files(study: Study) -> Iterator[tuple[str, bytes]]:
