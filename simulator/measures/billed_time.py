@@ -5,6 +5,8 @@ The tally counts the same while a run goes by; both give equal whole numbers.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,32 @@ from simulator.units import FOREVER, to_ns
 
 #: Sums are taken of the parts above and below this many bits, so that no sum of int64 overflows.
 _HALF_BITS = 32
+
+
+class Billing(NamedTuple):
+    """How a kind of endpoint bills the time of a request.
+
+    Parameters
+    ----------
+    granularity_ns : int
+        Billed time is rounded up to a multiple of it; 0 where requests are not billed by time. [ns]
+    billed_overhead_ns : int
+        Added to each service time before it is rounded up. [ns]
+    bills_startup : bool
+        Whether a cold request pays for the startup that it waited for.
+    """
+
+    granularity_ns: int
+    billed_overhead_ns: int
+    bills_startup: bool
+
+
+def billing_of(endpoint: Endpoint) -> Billing:
+    """How an endpoint bills the time of its requests."""
+    if not isinstance(endpoint, Serverless):
+        return Billing(0, 0, False)
+    overhead = endpoint.overhead if endpoint.billed_time == "service_and_overhead" else 0.0
+    return Billing(to_ns(endpoint.billing_granularity), to_ns(overhead), endpoint.billed_time == "service_and_startup")
 
 
 def billed_ns(endpoint: Endpoint, demand: Demand, requests: Requests) -> NDArray[np.int64]:
@@ -39,18 +67,18 @@ def billed_ns(endpoint: Endpoint, demand: Demand, requests: Requests) -> NDArray
     ndarray of int64, shape (n,)
         Saturates at `FOREVER`. [ns]
     """
+    billing = billing_of(endpoint)
     billed = np.zeros(len(requests), np.int64)
-    if not isinstance(endpoint, Serverless):
+    if billing.granularity_ns == 0:
         return billed
     served = np.flatnonzero(requests.start_ns != NONE)
     start_ns = requests.start_ns[served]
-    time_ns = requests.release_ns[served] - start_ns
-    if endpoint.billed_time == "service_and_startup":
+    time_ns = _plus(requests.release_ns[served] - start_ns, np.int64(billing.billed_overhead_ns))
+    if billing.bills_startup:
+        # A cold request is bound to its instance: its startup is what it waited for.
         startup_ns = start_ns - demand.arrival_ns[served]
         time_ns = _plus(time_ns, np.where(requests.is_cold[served], startup_ns, 0))
-    elif endpoint.billed_time == "service_and_overhead":
-        time_ns = _plus(time_ns, np.int64(to_ns(endpoint.overhead)))
-    billed[served] = _rounded_up(time_ns, to_ns(endpoint.billing_granularity))
+    billed[served] = _rounded_up(time_ns, billing.granularity_ns)
     return billed
 
 
