@@ -18,7 +18,7 @@ from simulator.endpoints.platforms import (
 )
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
 from simulator.prices import items
-from simulator.units import BYTES_PER_GB, FOREVER, Bytes, Seconds, duration_text, size_text, to_ns
+from simulator.units import BYTES_PER_GB, FOREVER, Bytes, Seconds, duration_text, to_ns
 
 #: Requests that wait in a common model server before it answers 503: job_queue_size of awslabs/multi-model-server.
 DEFAULT_QUEUE_LIMIT: Final = 100
@@ -105,7 +105,9 @@ class RealTime(BaseModel):
     def _can_be_ordered(cls, value: int, info: ValidationInfo) -> int:
         gigabytes, rest = divmod(value, BYTES_PER_GB)
         if _is_sagemaker(info.data.get("instance_type", "")) and (rest or gigabytes > _MOST_VOLUME_GB):
-            raise ValueError(f'"{size_text(value)}" is not allowed, must be whole GB, at most {_MOST_VOLUME_GB}GB')
+            raise ValueError(
+                f'"{value / BYTES_PER_GB:.12g}GB" is not allowed, must be whole GB, at most {_MOST_VOLUME_GB}GB'
+            )
         return value
 
     @property
