@@ -106,7 +106,7 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
     ]
     return Timeline(
         starts_at=scenario.starts_at,
-        period_s=float(seconds[0]) if len(seconds) else 60.0,
+        lengths_s=seconds,
         expected_rate=np.array(expected, np.float64),
         **counts,
         **states,

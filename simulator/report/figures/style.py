@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import itertools
-import os
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
@@ -182,13 +181,23 @@ def unique(names: Sequence[str]) -> list[str]:
     ['serverles…-pc0-of-…st-region', 'serverles…-pc1-of-…st-region']
     """
     shortened = [short(name) for name in names]
-    if len(set(shortened)) < len(names):
-        head = len(os.path.commonprefix(list(names)))  # noqa: RUF071 - of letters, not of folders
-        mirrored = [name[::-1] for name in names]
-        tail = min(len(os.path.commonprefix(mirrored)), min(map(len, names)) - head)  # noqa: RUF071
-        shortened = [_around(name, max(head - 4, 0), max(tail - 4, 0)) for name in names]
+    alike = [name for name in names if shortened.count(short(name)) > 1]
+    if alike:
+        head = _shared(alike)
+        tail = min(_shared([name[::-1] for name in alike]), min(map(len, alike)) - head)
+        shortened = [
+            _around(name, max(head - 4, 0), max(tail - 4, 0)) if name in alike else kept
+            for name, kept in zip(names, shortened, strict=True)
+        ]
     counts = {name: itertools.count(1) for name in shortened if shortened.count(name) > 1}
     return [f"{name} ({next(counts[name])})" if name in counts else name for name in shortened]
+
+
+def _shared(names: Sequence[str]) -> int:
+    """How many characters all names begin with."""
+    return next(
+        (i for i, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), min(map(len, names))
+    )
 
 
 def _around(name: str, head: int, tail: int) -> str:

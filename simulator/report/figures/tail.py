@@ -99,6 +99,9 @@ def latency_tail(
         return figure
     left = min([*starts, *(limit.limit_ms for limit in limits)]) * 0.85
     right = max([*ends, *(limit.limit_ms for limit in limits)]) * 1.25
+    # At least a decade, so that a constant latency stands upright between two ticks.
+    widen = max(np.sqrt(10.0 * left / right), 1.0)
+    left, right = left / widen, right * widen
     floor = min(min(lowest), *(limit.beyond for limit in limits), 0.01) * 0.6
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(floor, 1.3))
     _percentile_lines(figure, floor)
@@ -134,14 +137,15 @@ def _finding(histograms: Mapping[str, tuple[NDArray[np.float64], NDArray[np.int6
     for name, (edges_ms, counts) in zip(style.unique(list(histograms)), histograms.values(), strict=True):
         x, y = survival(edges_ms, counts)
         if len(x) and y[-1] <= 0.01:
-            slowest[name] = float(x[int(np.argmax(y <= 0.01))])
+            reached = int(np.argmax(y <= 0.01))
+            slowest[name] = float(np.sqrt(x[max(reached - 1, 0)] * x[reached]))
     if not slowest:
         return "Latency tail"
     texts = {name: latency(plain(value)) for name, value in slowest.items()}
     best, worst = min(slowest, key=slowest.__getitem__), max(slowest, key=slowest.__getitem__)
     if texts[best] == texts[worst]:
-        return f"One request in a hundred takes longer than {texts[worst]}"
-    return f"One request in a hundred takes longer than {texts[best]} ({best}) to {texts[worst]} ({worst})"
+        return f"Latency tail: p99 is {texts[worst]}"
+    return f"Latency tail: p99 is {texts[best]} ({best}) to {texts[worst]} ({worst})"
 
 
 def _percentile_lines(figure: Figure, floor: float) -> None:

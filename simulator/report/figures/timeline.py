@@ -36,8 +36,8 @@ class Timeline:
     ----------
     starts_at : datetime
         Clock time of the first period's start, with a zone.
-    period_s : float
-        Length of a period. [s]
+    lengths_s : ndarray of float64, shape (n,)
+        Lengths of the periods; all alike but the last, which the horizon may cut. [s]
     arrivals : ndarray of int64, shape (n,)
         Requests that arrived in each period.
     busy, starting, idle : ndarray of float64, shape (n,), or None
@@ -49,7 +49,7 @@ class Timeline:
     """
 
     starts_at: datetime.datetime
-    period_s: float
+    lengths_s: NDArray[np.float64]
     arrivals: NDArray[np.int64]
     busy: NDArray[np.float64] | None = None
     starting: NDArray[np.float64] | None = None
@@ -81,12 +81,8 @@ def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> 
         style.headline(figure, f"One replication of {endpoint}")
         return figure
     together = -(-count // _MOST_POINTS)
-    period_s = series.period_s * together
     when = _edges(series, together)
-
-    # The last group may be short; its rate is over its own length.
-    lengths_s = _sums(np.full(len(series.arrivals), series.period_s), together)
-    drawn = _sums(series.arrivals, together) / lengths_s
+    drawn = _sums(series.arrivals, together) / _sums(series.lengths_s, together)
     rate.stairs(drawn, when, baseline=None, color=style.look(0).colour, linewidth=1.1, label="drawn")
     if series.expected_rate is not None:
         rate.stairs(
@@ -108,7 +104,9 @@ def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> 
     for axes in (rate, instances, troubles):
         axes.set_xlim(when[0], when[-1])
         axes.grid(axis="y", color=style.FAINT, linewidth=0.8)
-    style.headline(figure, f"One replication of {endpoint}", f"rates and instances in steps of {_words(period_s)}")
+    style.headline(
+        figure, f"One replication of {endpoint}", f"rates and instances in steps of {_words(series, together)}"
+    )
     return figure
 
 
@@ -146,11 +144,13 @@ def _troubles(axes: Axes, series: Timeline, together: int) -> None:
         label = f"{name}: {int(sums.sum()):,}"
         axes.stairs(sums, when, baseline=None, color=colour, linestyle=line, linewidth=1.5, label=label)
         highest = max(highest, float(sums.max()))
-    axes.set_ylabel(f"requests in {_words(series.period_s * together)}")
+    axes.set_ylabel(f"requests in {_words(series, together)}")
     axes.set_ylim(0, highest * 1.15 or 1.0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     if highest > 0:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         _legend(axes)
+    else:
+        axes.set_yticks([0])
     if absent:
         axes.annotate(
             ", ".join(f"no {name}" if name == "cold starts" else f"none {name}" for name in absent),
@@ -181,9 +181,8 @@ def _edges(series: Timeline, together: int) -> NDArray[np.float64]:
     from matplotlib.dates import date2num
 
     start = float(date2num(series.starts_at))  # type: ignore[no-untyped-call]
-    count = len(series.arrivals)
-    periods = np.append(np.arange(0, count, together), count).astype(np.float64)
-    edges: NDArray[np.float64] = start + periods * (series.period_s / 86400.0)
+    ends_s = np.cumsum(_sums(series.lengths_s, together))
+    edges: NDArray[np.float64] = start + np.append(0.0, ends_s) / 86400.0
     return edges
 
 
@@ -205,7 +204,9 @@ def _means(values: NDArray[np.float64], together: int) -> NDArray[np.float64]:
     return _sums(values, together) / _sums(np.ones(len(values)), together)
 
 
-def _words(length_s: float) -> str:
+def _words(series: Timeline, together: int) -> str:
+    """Length of a step in words; the first is as long as any."""
+    length_s = float(series.lengths_s[:together].sum())
     if length_s % 3600 == 0:
         return "an hour" if length_s == 3600 else f"{length_s / 3600:g} h"
     if length_s % 60 == 0:
