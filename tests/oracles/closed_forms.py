@@ -159,7 +159,7 @@ class Mmck:
         k = np.arange(self.room)
         steps = self.lam / (self.mu * np.minimum(k + 1, self.servers))
         weights = np.concatenate([[1.0], np.cumprod(steps)])
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
     def loss(self) -> float:
         """Share of requests turned away."""
