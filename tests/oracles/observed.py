@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,8 @@ class Observed:
     @property
     def requests(self) -> Requests:
         """Rows of the requests that count."""
-        r = self.run.requests
-        columns = (r.outcome, r.reason, r.start_ns, r.response_ns, r.release_ns, r.instance, r.is_cold)
-        return Requests(*(column[self.first :] for column in columns))
+        every = self.run.requests
+        return Requests(**{f.name: getattr(every, f.name)[self.first :] for f in fields(Requests)})
 
     @property
     def arrival_ns(self) -> NDArray[np.int64]:

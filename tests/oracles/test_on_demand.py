@@ -107,7 +107,7 @@ def one_instance(size: Size, idle_timeout: Callable[[draws.Times], draws.Times |
 
 def cold_flags(seen: Observed) -> np.ndarray:
     """Cold or not, of the requests that were served."""
-    return seen.requests.is_cold[seen.requests.outcome == Outcome.COMPLETED]
+    return np.asarray(seen.requests.is_cold[seen.requests.outcome == Outcome.COMPLETED])
 
 
 @both_sizes

@@ -1,14 +1,18 @@
-"""Exact relations: billing steps, and instances that never retire."""
+"""Billing steps, and instances that never retire."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from simulator.engines.pool import IDLE_ROUTINGS, Routing
+from simulator.measures.tally import Tally
+from tests.oracles import closed_forms as cf
 from tests.oracles import draws
 from tests.oracles.observed import observe, on_demand
-from tests.oracles.recipe import generator
+from tests.oracles.recipe import REPLICATIONS, Exact, Size, both_sizes, check, generator, replicate
 
 
 def peak(begin_ns: np.ndarray, end_ns: np.ndarray) -> int:
@@ -18,7 +22,7 @@ def peak(begin_ns: np.ndarray, end_ns: np.ndarray) -> int:
     return int(np.cumsum(steps[np.argsort(instants, kind="stable")]).max(initial=0))
 
 
-TRAFFIC = {
+TRAFFIC: dict[str, Callable[[np.random.Generator], draws.Times]] = {
     "poisson": lambda rng: draws.poisson(rng, 5.0, 20_000.0),
     "bursty": lambda rng: draws.mmpp(rng, (40.0, 0.5), (1 / 10, 1 / 90), 20_000.0),
     "tied": lambda rng: np.repeat(np.floor(draws.poisson(rng, 1.0, 20_000.0)), 4),
@@ -47,3 +51,33 @@ def test_cold_starts_are_the_peak(traffic: str, routing: Routing, provisioned: i
     assert most > provisioned
     assert most - provisioned == int(seen.requests.is_cold.sum())
     assert most == len(seen.run.instances)
+
+
+@both_sizes
+def test_billed_time(size: Size) -> None:
+    """Row 34: exponential service of mean 0.2 s, rounded up to 1 ms or 100 ms, is billed as a geometric series says."""
+    horizon_s = 8e6 * size.requests / REPLICATIONS / 5
+    steps_ns = {"1 ms": 1_000_000, "100 ms": 100_000_000}
+
+    def one(rng: np.random.Generator) -> dict[str, float]:
+        arrivals_s = draws.poisson(rng, 5.0, horizon_s)
+        service_s = rng.exponential(0.2, len(arrivals_s))
+        pool = on_demand()
+        seen = observe(pool, arrivals_s, service_s, idle_timeout_s=60.0, horizon_s=horizon_s, initial_s=0.0)
+        billed = {}
+        for step, granularity_ns in steps_ns.items():
+            tally = Tally(pool, from_ns=0, until_ns=seen.horizon_ns, granularity_ns=granularity_ns)
+            tally.add(seen.demand, seen.run.requests)
+            usage = tally.finish(seen.run.instances).usage
+            billed[step] = usage.on_demand_ns / usage.served / 1e9
+        # The two are nearly the same number, so the difference that rounding makes is held apart from chance.
+        billed["added by 1 ms"] = billed["1 ms"] - float(service_s.mean())
+        return billed
+
+    fine, coarse = cf.rounded_up_exponential(0.2, 0.001), cf.rounded_up_exponential(0.2, 0.1)
+    exact = {
+        "1 ms": Exact(fine, 5e-4, {"billed by 100 ms": coarse}),
+        "100 ms": Exact(coarse, 5e-4, {"half a step more": 0.25, "not rounded": 0.2}),
+        "added by 1 ms": Exact(fine - 0.2, 5e-4, {"not rounded": 0.0, "rounded to the nearest": 0.0}),
+    }
+    check(replicate(one, 34), exact, size)
