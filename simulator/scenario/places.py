@@ -88,7 +88,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
 
-class _PlainConstructor(SafeConstructor):  # type: ignore[misc]  # ruamel.yaml carries no types for it
+class _PlainConstructor(SafeConstructor):
     """Constructs what JSON has; a time stays the text that was written."""
 
 

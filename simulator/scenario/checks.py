@@ -1,0 +1,148 @@
+"""What can be wrong between the fields of a scenario, each of which is right by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from simulator.distributions import DurationDistribution
+from simulator.endpoints import Endpoint, Serverless
+from simulator.errors import InputError
+from simulator.prices import PriceSheet, items
+from simulator.scenario.places import Path, path_text
+from simulator.scenario.wording import nearest
+from simulator.units import duration_text
+
+if TYPE_CHECKING:
+    from simulator.scenario.model import Scenario
+
+#: Path of the field and what is wrong.
+Finding = tuple[Path, str]
+
+#: Family of items → the field that chose the item.
+_CHOSEN_BY = {
+    "serverless.duration": "memory_size",
+    "serverless.provisioned_allocation": "provisioned_concurrency",
+    "serverless.provisioned_duration": "provisioned_concurrency",
+    "real_time.instance": "instance_type",
+    "real_time.storage": "volume_size",
+}
+
+
+def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> list[Finding]:
+    """All that does not go together, in no particular order.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Whose fields are valid one by one.
+    sheet : PriceSheet or None
+        None if it could not be read: then nothing is said about single prices.
+    """
+    findings = [*_run(scenario), *_objectives(scenario)]
+    for number, endpoint in enumerate(scenario.endpoints):
+        where: Path = ("endpoints", number)
+        findings += _times(scenario, endpoint, where)
+        findings += _payload(scenario, endpoint)
+        if sheet is not None:
+            findings += _prices(endpoint, sheet, where)
+    return list(dict.fromkeys(findings))
+
+
+def _run(scenario: Scenario) -> Iterator[Finding]:
+    for problem in scenario.traffic.problems(scenario.horizon):
+        yield ("traffic",), problem
+    if scenario.initial_transient >= scenario.horizon:
+        transient, horizon = duration_text(scenario.initial_transient), duration_text(scenario.horizon)
+        yield (
+            ("initial_transient",),
+            f"{transient} leaves nothing, must be less than the horizon of {horizon}",
+        )
+    names = [endpoint.name for endpoint in scenario.endpoints]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            other = path_text(("endpoints", names.index(name)))
+            yield ("endpoints", number, "name"), f'"{name}" is the name of {other} too; names must differ'
+    if scenario.baseline not in names:
+        yield ("baseline",), f'no endpoint is named "{scenario.baseline}", {nearest(scenario.baseline, names)}'
+
+
+def _objectives(scenario: Scenario) -> Iterator[Finding]:
+    from simulator.measures.objectives import parse_objective
+
+    for number, text in enumerate(scenario.objectives):
+        try:
+            parse_objective(text)
+        except ValueError as error:
+            yield ("objectives", number), str(error)
+
+
+def _times(scenario: Scenario, endpoint: Endpoint, where: Path) -> Iterator[Finding]:
+    """Service and startup times have to be given, and on average to fit into the limits."""
+    service, place = endpoint.service_time, (*where, "service_time")
+    if service is None:
+        service, place = scenario.model.service_time, ("model", "service_time")
+    if service is None:
+        yield (*where, "service_time"), "missing; give it here or for all endpoints as model.service_time"
+    else:
+        yield from _too_long("service time", service, "invocation_timeout", endpoint, place)
+    if not isinstance(endpoint, Serverless):
+        return
+    startup, place = endpoint.startup_time, (*where, "startup_time")
+    if startup is None:
+        startup, place = scenario.model.startup_time, ("model", "startup_time")
+    if startup is None:
+        yield (*where, "startup_time"), "missing; give it here or for all endpoints as model.startup_time"
+    else:
+        yield from _too_long("startup time", startup, "startup_limit", endpoint, place)
+
+
+def _too_long(what: str, time: DurationDistribution, field: str, endpoint: Endpoint, place: Path) -> Iterator[Finding]:
+    limit = getattr(endpoint, field)
+    mean = time.mean()
+    if limit != "none" and mean > limit:
+        which = what if time.constant() is not None else f"mean {what}"
+        yield (
+            place,
+            f"{which} {duration_text(mean)} is longer than the {field} of {endpoint.name}, {duration_text(limit)}",
+        )
+
+
+def _payload(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:
+    model = scenario.model
+    for problem in endpoint.check_payload(largest(model.payload_in)[0], largest(model.payload_out)[0]):
+        field = "payload_in" if problem.startswith("payload_in") else "payload_out"
+        yield ("model", field), problem
+
+
+def largest(sizes: Any) -> tuple[float, bool]:
+    """Largest value of a distribution and True; its mean and False if it knows no largest.
+
+    Parameters
+    ----------
+    sizes : Distribution
+        Of any kind. [B or s]
+    """
+    constant = sizes.constant()
+    if constant is not None:
+        return constant, True
+    if sizes.kind == "uniform":
+        return float(sizes.high), True
+    if sizes.kind == "empirical":
+        return float(sizes.values_measured[-1]), True
+    if sizes.kind == "shifted":
+        inner, bounded = largest(sizes.by)
+        return sizes.offset + inner, bounded
+    if sizes.kind == "mixture":
+        parts = [largest(part.of) for part in sizes.parts if part.weight > 0]
+        return max(value for value, _ in parts), all(bounded for _, bounded in parts)
+    return sizes.mean(), False
+
+
+def _prices(endpoint: Endpoint, sheet: PriceSheet, where: Path) -> Iterator[Finding]:
+    for item in endpoint.price_items():
+        try:
+            sheet.price(item)
+        except InputError as error:
+            field = _CHOSEN_BY.get(items.family_of(item))
+            yield (*where, field) if field else ("prices",), str(error)

@@ -1,0 +1,105 @@
+"""A scenario from a file, standard input, text or a dict, with every problem and its place told at once."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from simulator.errors import Problem, ScenarioError
+from simulator.scenario.model import Scenario
+from simulator.scenario.overrides import apply_overrides
+from simulator.scenario.places import READERS, Document, Places, read_yaml, value_text
+from simulator.scenario.schema import Outline, json_schema
+from simulator.scenario.wording import nearest, problems_of
+
+_STDIN: Final = "-"
+
+
+def load_scenario(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+) -> Scenario:
+    """A checked scenario.
+
+    Parameters
+    ----------
+    source : str, path or mapping
+        The path of a ``.yaml``, ``.toml`` or ``.json`` file; the name of a shipped scenario; ``-`` for YAML or
+        JSON on standard input; YAML text (of two lines or more); or a mapping of the same shape as a file.
+    overrides : mapping of str to anything, optional
+        Path → value, as ``--set`` takes them: ``{"traffic.mean_rate": "4/s"}``.
+    folder : path, optional
+        Where the scenario's data files and price sheet are looked for; by default the folder of the file, or the
+        working directory where there is no file.
+
+    Raises
+    ------
+    ScenarioError
+        If anything is wrong: all problems, each with its path and, for a file, its line and column.
+    """
+    document, name, home = _read(source)
+    if document.problems:
+        raise ScenarioError(document.problems, name)
+    if not isinstance(document.data, dict):
+        what = "is empty" if document.data is None else f"holds {value_text(document.data)}"
+        raise ScenarioError([Problem("", f"{what}; a scenario has keys: name, horizon, traffic, endpoints")], name)
+    overridden = apply_overrides(document, overrides or {})
+    context = {"folder": Path(folder) if folder is not None else home}
+    try:
+        scenario = Scenario.model_validate(document.data, context=context)
+    except ValidationError as error:
+        outline = Outline(json_schema(), document.data)
+        document.problems += problems_of(error, document.data, document.places, outline, overridden)
+    if document.problems:
+        raise ScenarioError(document.problems, name)
+    return scenario
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """Name → file of the scenarios that come with the package."""
+    package = Path(__file__).parent.parent
+    # Inside the package when it is installed; beside it in a working copy.
+    folder = next((f for f in (package / "scenarios", package.parent / "scenarios") if f.is_dir()), None)
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))} if folder else {}
+
+
+def _read(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[Document, str | None, Path]:
+    """The document, the name it has in messages, and its folder."""
+    if isinstance(source, Mapping):
+        return Document(copy.deepcopy(dict(source)), Places()), None, Path.cwd()
+    if isinstance(source, str) and "\n" in source:
+        return read_yaml(source), None, Path.cwd()
+    if source == _STDIN:
+        return read_yaml(_decoded(sys.stdin.buffer.read(), "<stdin>")), "<stdin>", Path.cwd()
+    path = _file(source)
+    try:
+        text = _decoded(path.read_bytes(), str(source))
+    except OSError as error:
+        raise ScenarioError([Problem("", f"cannot be read: {error.strerror or error}")], str(source)) from error
+    return READERS.get(path.suffix.lower(), read_yaml)(text), str(source), path.parent
+
+
+def _file(source: str | os.PathLike[str]) -> Path:
+    path, shipped = Path(source), shipped_scenarios()
+    if path.exists():
+        return path
+    if str(source) in shipped:
+        return shipped[str(source)]
+    hint = f"; shipped scenarios: {nearest(path.stem, shipped)}" if shipped else ""
+    raise ScenarioError([Problem("", f"no such file{hint}")], str(source))
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ScenarioError([Problem("", f"not UTF-8 text (byte {error.start})", line)], name) from error

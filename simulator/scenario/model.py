@@ -1,0 +1,239 @@
+"""A scenario: traffic, the model to serve, the endpoints that could serve it, objectives, and how to run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from simulator.distributions import Distribution, DurationDistribution, SizeDistribution
+from simulator.endpoints import Endpoint, Serverless
+from simulator.errors import InputError, ScenarioError, SimulatorError
+from simulator.prices import PriceSheet, load_sheet
+from simulator.scenario.wording import BETWEEN_FIELDS, nearest
+from simulator.traffic import Arrivals, Clock, Traffic
+from simulator.units import HOURS_PER_MONTH, Seconds, Share
+
+#: The sheet used where a scenario names none.
+DEFAULT_PRICES: Final = "aws/us-east-1/2026-11"
+DEFAULT_SEED: Final = 20261125
+#: A Monday, so that weekly profiles begin at their beginning (model.md 1).
+DEFAULT_START: Final = "2026-11-23T00:00:00+00:00"
+
+
+def _read_instant(value: Any) -> datetime:
+    try:
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{value!r} is not a date and time; write it with its zone, for example {DEFAULT_START}"
+        ) from None
+    if instant.utcoffset() is None:
+        raise ValueError(f"{value!r} has no zone; write it with its zone, for example {DEFAULT_START}")
+    return instant
+
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_read_instant),
+    PlainSerializer(datetime.isoformat),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": [DEFAULT_START]}),
+]
+WholeNumber = Annotated[int, Field(strict=True)]
+
+
+class ServedModel(BaseModel):
+    """The model that every endpoint serves.
+
+    Parameters
+    ----------
+    service_time : duration distribution or None
+        Time an instance works on a request. None: each endpoint gives its own. [s]
+    startup_time : duration distribution or None
+        Launch of an instance until it can serve. None: each serverless endpoint gives its own. [s]
+    payload_in, payload_out : size distribution
+        Request and response size. [B]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service_time: DurationDistribution | None = Field(
+        None, description="Time that an instance works on a request. An endpoint may give its own."
+    )
+    startup_time: DurationDistribution | None = Field(
+        None, description="Launch of an instance until it can serve. An endpoint may give its own."
+    )
+    payload_in: SizeDistribution = Field(default="0B", validate_default=True, description="Size of a request.")
+    payload_out: SizeDistribution = Field(default="0B", validate_default=True, description="Size of a response.")
+
+
+class Scenario(BaseModel):
+    """One question: this traffic, this model, these endpoints.
+
+    Made from a file by `load_scenario`, or from a dict of the same shape by `model_validate`; the fields are
+    those of the published schema. Durations are seconds, rates 1/s, sizes bytes, shares numbers from 0 to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    schema_version: Literal[1] = Field(1, description="Version of this file format.")
+    name: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9._-]*$",
+        description="Names the results folder: letters, digits, dot, dash, underscore.",
+    )
+    description: str = Field("", description="The question that the scenario asks.")
+    prices: str | dict[str, Any] = Field(
+        DEFAULT_PRICES, description="A bundled price sheet, the path of a file, or a sheet written here."
+    )
+    horizon: Annotated[Seconds, Field(gt=0)] = Field(description="Simulated time of one replication.")
+    replications: Annotated[WholeNumber, Field(ge=1)] = Field(20, description="Realisations of the traffic.")
+    seed: Annotated[WholeNumber, Field(ge=0)] = Field(DEFAULT_SEED, description="Root of all random numbers.")
+    confidence: Annotated[Share, Field(gt=0, lt=1)] = Field(
+        default="95%", validate_default=True, description="Level of every interval."
+    )
+    starts_at: Instant = Field(
+        default=DEFAULT_START, validate_default=True, description="Clock time and zone of the start of the run."
+    )
+    initial_transient: Seconds = Field(
+        default="0s", validate_default=True, description="First part of a run, left out of every measure and of costs."
+    )
+    month: Annotated[Seconds, Field(gt=0)] = Field(
+        default=f"{HOURS_PER_MONTH:g}h",
+        validate_default=True,
+        description='Length of the month of "per month" figures.',
+    )
+    free_tier: Annotated[bool, Field(strict=True)] = Field(
+        False, description="Whether the free tier of the price sheet still applies."
+    )
+    traffic: Traffic
+    model: ServedModel = Field(default_factory=ServedModel)
+    endpoints: Annotated[list[Endpoint], Field(min_length=1)] = Field(description="What could serve the model.")
+    objectives: list[str] = Field(default_factory=list, description='For example "p99 < 800ms".')
+    baseline: str = Field(
+        default_factory=lambda given: given["endpoints"][0].name if given.get("endpoints") else "",
+        description="Endpoint that the others are compared with; the first by default.",
+    )
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _price_sheet: PriceSheet = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _check_between_fields(self, info: ValidationInfo) -> Self:
+        from simulator.scenario.checks import problems_between_fields
+
+        folder = Path((info.context or {}).get("folder") or Path.cwd())
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        sheet = None
+        try:
+            sheet = load_sheet(_sheet_reference(self.prices, folder))
+        except ScenarioError as error:
+            problems += [(("prices",), problem.text(None)) for problem in error.problems]
+        except (SimulatorError, ValueError) as error:
+            problems.append((("prices",), str(error)))
+        problems += problems_between_fields(self, sheet)
+        if problems or sheet is None:
+            text = "; ".join(message for _, message in problems)
+            raise PydanticCustomError(BETWEEN_FIELDS, "{text}", {"text": text, "problems": problems})
+        self._folder = folder
+        self._price_sheet = sheet
+        return self
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Clock time of time 0, for daily patterns."""
+        return Clock(starts_at=self.starts_at)
+
+    @property
+    def price_sheet(self) -> PriceSheet:
+        """The sheet that `prices` names, read when the scenario was."""
+        return self._price_sheet
+
+    @property
+    def folder(self) -> Path:
+        """The folder against which the scenario's file names are resolved."""
+        return self._folder
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of that name.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        for endpoint in self.endpoints:
+            if endpoint.name == name:
+                return endpoint
+        raise InputError(
+            f"scenario {self.name!r} has no endpoint {name!r}, {nearest(name, [e.name for e in self.endpoints])}"
+        )
+
+    def service_time(self, endpoint: Endpoint) -> DurationDistribution:
+        """Service time on an endpoint: its own if it gives one, else the model's."""
+        own = endpoint.service_time if endpoint.service_time is not None else self.model.service_time
+        assert own is not None, "checked when the scenario was read"
+        return own
+
+    def startup_time(self, endpoint: Endpoint) -> DurationDistribution | None:
+        """Startup time on an endpoint: its own if it gives one, else the model's; None where nothing is launched."""
+        if not isinstance(endpoint, Serverless):
+            return None
+        own = endpoint.startup_time if endpoint.startup_time is not None else self.model.startup_time
+        assert own is not None, "checked when the scenario was read"
+        return own
+
+    def notes(self) -> list[str]:
+        """What a reader of the results must know about what went in; one sentence each."""
+        from simulator.scenario.remarks import remarks_on
+
+        return remarks_on(self)
+
+    def resolved(self) -> dict[str, Any]:
+        """The scenario with every default filled in, ready for JSON; read in the same folder it gives an equal one."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def digest(self) -> str:
+        """SHA-256 of all that the scenario says: itself, its data files and its price sheet."""
+        parts = [json.dumps(self.resolved(), sort_keys=True), *_file_digests(self), self._price_sheet.digest]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.digest() == other.digest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
+
+def _sheet_reference(prices: str | dict[str, Any], folder: Path) -> str | Path | dict[str, Any]:
+    """What `load_sheet` takes: the path of a file if there is one of that name, else the name of a bundled sheet."""
+    if isinstance(prices, dict):
+        return prices
+    file = folder / prices
+    return file if file.suffix or file.is_file() else prices
+
+
+def _file_digests(part: object) -> list[str]:
+    """Digests of the data files read by a model and everything in it, in the order of its fields."""
+    if isinstance(part, list | tuple):
+        return [digest for entry in part for digest in _file_digests(entry)]
+    if not isinstance(part, BaseModel):
+        return []
+    if isinstance(part, Arrivals | Distribution):
+        return [part.digest] if part.digest is not None else []
+    return [digest for name in type(part).model_fields for digest in _file_digests(getattr(part, name))]

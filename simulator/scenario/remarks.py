@@ -1,0 +1,72 @@
+"""What a reader of results must know about what went in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.endpoints import Serverless
+from simulator.scenario.checks import largest
+from simulator.units import duration_text, size_text
+
+if TYPE_CHECKING:
+    from simulator.scenario.model import Scenario
+
+#: Models that answer faster are rare enough for the unit to be looked at once more (a judgement, no rule).
+_FAST_S: Final = 1e-3
+
+
+def remarks_on(scenario: Scenario) -> list[str]:
+    """One sentence each: traffic, service times that are too alike or very short, payloads, prices."""
+    return [
+        *scenario.traffic.notes(),
+        *_equal_service_times(scenario),
+        *_short_service_times(scenario),
+        *_payloads(scenario),
+        *_prices(scenario),
+    ]
+
+
+def _equal_service_times(scenario: Scenario) -> Iterator[str]:
+    """Endpoints on different hardware that are said to be equally fast: the comparison is then wrong by the speed."""
+    alike: dict[str, dict[str, list[str]]] = {}
+    for endpoint in scenario.endpoints:
+        time = scenario.service_time(endpoint).model_dump_json()
+        alike.setdefault(time, {}).setdefault(_hardware(endpoint), []).append(endpoint.name)
+    for machines in alike.values():
+        if len(machines) > 1:
+            named = "; ".join(f"{', '.join(names)} on {machine}" for machine, names in machines.items())
+            yield (
+                f"Equal service times on different hardware ({named}): if one is faster, give each endpoint its own "
+                "service_time."
+            )
+
+
+def _hardware(endpoint: Any) -> str:
+    if isinstance(endpoint, Serverless):
+        return f"{endpoint.memory_size}MB of serverless memory"
+    return str(endpoint.instance_type)
+
+
+def _short_service_times(scenario: Scenario) -> Iterator[str]:
+    for endpoint in scenario.endpoints:
+        mean = scenario.service_time(endpoint).mean()
+        if mean < _FAST_S:
+            yield f"Mean service time on {endpoint.name} is {duration_text(mean)}, less than 1ms: is the unit right?"
+
+
+def _payloads(scenario: Scenario) -> Iterator[str]:
+    for name in ("payload_in", "payload_out"):
+        mean, bounded = largest(getattr(scenario.model, name))
+        if not bounded:
+            yield (
+                f"{name} (mean {size_text(mean)}) has no largest value: requests beyond the platform's limit are "
+                "simulated, the platform would refuse them."
+            )
+
+
+def _prices(scenario: Scenario) -> Iterator[str]:
+    from simulator.prices import list_sheets
+
+    if scenario.price_sheet.digest not in {sheet.digest for sheet in list_sheets()}:
+        yield f"Prices are not those of a bundled sheet: {scenario.price_sheet.id}."

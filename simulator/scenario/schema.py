@@ -1,0 +1,87 @@
+"""The JSON Schema of scenario files: published for editors, and read here for the nearest known key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from simulator.scenario.places import Path
+
+#: Where the published schema stands; `endpointsim schema -o` writes it anew, a test fails if it differs.
+PUBLISHED: Final = FilePath(__file__).with_name("scenario-v1.json")
+
+
+def json_schema() -> dict[str, Any]:
+    """Schema of a scenario file, JSON Schema 2020-12."""
+    from simulator.scenario.model import Scenario
+
+    schema = Scenario.model_json_schema(mode="validation")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "scenario-v1.json",
+        "title": "endpointsim scenario",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }
+
+
+def schema_text() -> str:
+    """The schema as its published file holds it."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+class Outline:
+    """Keys and kinds that the schema knows at each path of a document.
+
+    Parameters
+    ----------
+    schema : dict
+        JSON Schema.
+    data : anything
+        The document; where a mapping names its kind, only that kind's keys are known there.
+    """
+
+    def __init__(self, schema: dict[str, Any], data: Any) -> None:
+        self.schema = schema
+        self.data = data
+
+    def keys(self, path: Path) -> list[str]:
+        """Keys that the mapping at a path may have, in the order of the schema."""
+        return list(dict.fromkeys(key for part in self._at(path) for key in part.get("properties", {})))
+
+    def kinds(self, path: Path) -> list[str]:
+        """Kinds that the mapping at a path may have."""
+        return list(dict.fromkeys(kind for part in self._at(path) for kind in _kinds(part)))
+
+    def _at(self, path: Path) -> list[dict[str, Any]]:
+        found = list(self._expanded(self.schema))
+        data = self.data
+        for part in path:
+            if isinstance(data, dict) and isinstance(part, str):
+                found = [sub["properties"][part] for sub in found if part in sub.get("properties", {})]
+                data = data.get(part)
+            elif isinstance(data, list) and isinstance(part, int):
+                found = [sub["items"] for sub in found if "items" in sub]
+                data = data[part] if part < len(data) else None
+            else:
+                return []
+            found = [concrete for sub in found for concrete in self._expanded(sub)]
+            kind = data.get("kind") if isinstance(data, dict) else None
+            found = [sub for sub in found if kind in _kinds(sub)] or found
+        return found
+
+    def _expanded(self, schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The alternatives of a schema, with references followed."""
+        if "$ref" in schema:
+            yield from self._expanded(self.schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]])
+        elif branches := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):
+            for branch in branches:
+                yield from self._expanded(branch)
+        else:
+            yield schema
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    kind = schema.get("properties", {}).get("kind", {})
+    return [kind["const"]] if "const" in kind else list(kind.get("enum", []))
