@@ -7,20 +7,23 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.percentiles import LEVELS
-from simulator.report.numbers import plain, significant
-from simulator.report.reading import Reading, in_words, money
+from simulator.report.numbers import latency, plain, significant
+from simulator.report.reading import Reading, in_words, money, records
 
 if TYPE_CHECKING:
     from simulator.endpoints import RealTime, Serverless
 
 #: A percentile is warned about if the share of slow requests could be this many times 1 - p, or its inverse.
 _NEAR: Final = 1.5
+#: Share of requests not completed above which latencies alone would mislead, and objectives that limit it.
+_MUCH_LOST: Final = 0.001
+_LIMITS_LOSS: Final = ("throttled_fraction", "timed_out_fraction", "expired_fraction", "failed_fraction")
 #: Shares below it are not worth their digits.
 _SMALLEST: Final = 1e-5
 
 
 def rules_of_thumb(reading: Reading) -> list[str]:
-    """One sentence a rule: hours times price, offered load, Erlang B, and how often idle instances are gone."""
+    """One sentence a rule: hours or seconds times price, offered load, Erlang B, idle instances gone, Little's law."""
     sentences = []
     for endpoint in reading.scenario.endpoints:
         if endpoint.kind == "real_time":
@@ -66,31 +69,76 @@ def _real_time(reading: Reading, endpoint: RealTime) -> list[str]:
     )
     load = mean_rate(reading) * scenario.service_time(endpoint).mean()
     workers = count * endpoint.workers_per_instance
-    return [f"{sentence}; offered load {significant(load)} erlangs on {workers} workers."]
+    sentences = [f"{sentence}; offered load {significant(load)} erlangs on {workers} workers."]
+    return sentences + _little(reading, endpoint)
 
 
 def _serverless(reading: Reading, endpoint: Serverless) -> list[str]:
     scenario = reading.scenario
     rate = mean_rate(reading)
-    load = rate * scenario.service_time(endpoint).mean()
+    service_s = scenario.service_time(endpoint).mean()
+    load = rate * service_s
     sentence = f"{endpoint.name}: offered load {significant(load)} erlangs"
-    if endpoint.max_concurrency == "none":
-        return [f"{sentence}."]
-    places = endpoint.max_concurrency
-    sentence += f" on at most {places} places"
-    if scenario.traffic.kind == "poisson":
-        share = erlang_b(load, places)
-        blocked = in_words(plain(share), "1") if share >= _SMALLEST else f"less than {100 * _SMALLEST:g} %"
-        simulated = reading.text(endpoint.name, "throttled_fraction")
-        sentence += f"; Erlang B throttles {blocked} if starts take no time, simulated {simulated}"
+    if endpoint.max_concurrency != "none":
+        sentence += f" on at most {endpoint.max_concurrency} places"
+        if scenario.traffic.kind == "poisson":
+            share = erlang_b(load, endpoint.max_concurrency)
+            blocked = in_words(plain(share), "1") if share >= _SMALLEST else f"less than {100 * _SMALLEST:g} %"
+            simulated = reading.text(endpoint.name, "throttled_fraction")
+            sentence += f"; Erlang B throttles {blocked} if starts take no time, simulated {simulated}"
     sentences = [f"{sentence}."]
+    if not endpoint.provisioned_concurrency:
+        price = scenario.price_sheet.price(endpoint.price_items()[0])
+        cost = load * float(price.value) * scenario.month
+        lines = [row for row in records(reading.study.bill_lines()) if row["endpoint"] == endpoint.name]
+        simulated = "".join(f", simulated ${money(plain(row['monthly_usd']))}" for row in lines[:1])
+        sentences.append(
+            f"{endpoint.name}: {significant(rate)}/s × {latency(plain(1e3 * service_s))} × ${price.value:f}/s × "
+            f"{scenario.month / 3600:g} h = ${money(plain(cost))} a month for duration{simulated}."
+        )
     idle = None if endpoint.idle_timeout == "none" else endpoint.idle_timeout.constant()
     # With so low a load requests hardly ever overlap, and the gap between two arrivals is the time idle.
     if scenario.traffic.kind == "poisson" and idle is not None and load < 0.05 and not endpoint.provisioned_concurrency:
         cold = in_words(plain(math.exp(-rate * idle)), "1")
         simulated = reading.text(endpoint.name, "cold_start_fraction")
         sentences.append(f"{endpoint.name}: e^(−λT) = {cold} of requests find no warm instance, simulated {simulated}.")
-    return sentences
+    return sentences + _little(reading, endpoint)
+
+
+def _little(reading: Reading, endpoint: Serverless | RealTime) -> list[str]:
+    """Little's law, L = λW, for the places: waiting for a launch occupies one, waiting in a queue does not.
+
+    Left out where requests time out: they occupy places, but have no latency.
+    """
+    name, scenario = endpoint.name, reading.scenario
+    names = ("completed", "mean_latency", "mean_waiting_time", "concurrency_mean", "timed_out_fraction")
+    completed, latency_ms, waiting_ms, simulated, timed_out = (reading.estimate(name, one).value for one in names)
+    if not completed or latency_ms is None or waiting_ms is None or simulated is None or timed_out != 0:
+        return []
+    rate = completed / (scenario.horizon - scenario.initial_transient)
+    in_place_ms = latency_ms - 1e3 * endpoint.overhead - (waiting_ms if endpoint.kind == "real_time" else 0.0)
+    places = significant(rate * in_place_ms / 1e3)
+    return [
+        f"{name}: Little's law, L = λW: {significant(rate)}/s × {latency(plain(in_place_ms))} = {places} places "
+        f"occupied, simulated {significant(simulated)}."
+    ]
+
+
+def warnings(reading: Reading) -> list[str]:
+    """One sentence for each thing that would mislead a reader of the numbers alone."""
+    return [*lost(reading), *gaps(reading)]
+
+
+def lost(reading: Reading) -> list[str]:
+    """Endpoints that fail many requests while no objective limits that: their latencies are of the others alone."""
+    if any(objective.split("<")[0].strip() in _LIMITS_LOSS for objective in reading.scenario.objectives):
+        return []
+    return [
+        f"{name}: {reading.text(name, 'failed_fraction')} of requests are not completed, and no objective limits that; "
+        "latencies are of the completed ones alone."
+        for name in reading.endpoints
+        if (reading.estimate(name, "failed_fraction").value or 0.0) > _MUCH_LOST
+    ]
 
 
 def gaps(reading: Reading) -> list[str]:

@@ -50,6 +50,7 @@ def facts(study: Study) -> dict[str, Any]:
         "replications": {"requested": study.requested, "finished": reading.finished},
         "complete": study.complete,
         "cheapest": found.cheapest,
+        "cheapest_is_decided": found.is_decided,
         "answer": list(found.sentences),
         "endpoints": [
             {

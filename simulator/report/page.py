@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from simulator.study.results import Study
 
 _TEMPLATE: Final = """\
+{% macro shown(figures) %}
+{% for title, svg in figures %}
+<figure role="img" aria-label="{{ title }}">{{ svg }}</figure>
+{% endfor %}
+{% endmacro %}
 <!doctype html>
 <html lang="en">
 <head>
@@ -61,11 +66,11 @@ figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; }
 {% endif %}
 </section>
 {% if loop.first %}
-{% for title, svg in drawings %}
-<figure role="img" aria-label="{{ title }}">{{ svg }}</figure>
-{% endfor %}
+{{ shown(drawings) }}
 {% endif %}
 {% endfor %}
+<h2>One replication</h2>
+{{ shown(timelines) }}
 </body>
 </html>
 """
@@ -92,9 +97,11 @@ def page(study: Study, drawings: Mapping[str, bytes] | None = None) -> str:
     files_of = dict(figure_files(study)) if drawings is None else drawings
     # Only the figures, made here, go in as they are; every text is escaped.
     inlined = [(title, Markup(svg)) for title, svg in _inlined(files_of)]
+    timelines = [one for one in inlined if one[0].startswith("timeline")]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_TEMPLATE)
-    return template.render(name=study.scenario.name, parts=parts, drawings=inlined) + "\n"
+    drawn = [one for one in inlined if one not in timelines]
+    return template.render(name=study.scenario.name, parts=parts, drawings=drawn, timelines=timelines) + "\n"
 
 
 def _inlined(drawings: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:

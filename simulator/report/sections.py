@@ -20,7 +20,17 @@ _BILLED: Final = {
     "service_and_overhead": "service time and overhead",
     "service_and_startup": "service time and, for a cold request, startup time",
 }
-_DIFFERENCES: Final = ("monthly_cost", "cost_per_1000", "mean_latency", "p50", "p95", "p99", "p99.9")
+#: Measures that are compared with the baseline, and the heads of their columns.
+_DIFFERENCES: Final = {
+    "monthly_cost": "a month",
+    "p50": "p50",
+    "p95": "p95",
+    "p99": "p99",
+    "p99.9": "p99.9",
+    "cold_start_fraction": "cold starts",
+    "throttled_fraction": "throttled",
+    "timed_out_fraction": "timed out",
+}
 _SHARES: Final = ("cold_start_fraction", "throttled_fraction", "timed_out_fraction")
 _NONE_SEEN: Final = "none seen"
 _LATENCIES: Final = ("p50", "p95", "p99", "p99.9")
@@ -168,21 +178,23 @@ def costs(reading: Reading) -> Table:
 
 
 def differences(reading: Reading) -> Table:
-    """Endpoints less the baseline, paired over replications."""
+    """Endpoints less the baseline, paired over replications, one row an endpoint."""
     baseline = reading.scenario.baseline
-    rows = []
+    found: dict[str, dict[str, str]] = {}
     for row in records(reading.study.differences()):
-        if row["measure"] not in (*_DIFFERENCES, *_SHARES) or row["endpoint"] == baseline:
+        if row["measure"] not in _DIFFERENCES or row["endpoint"] == baseline:
             continue
         estimate = estimate_of(row)
-        word = "decided" if row["decided"] else "undecided"
-        if estimate.value is None:
-            word = "no data"
-        elif estimate.value == 0 and not estimate.half_width:
-            word = "equal"
-        rows.append((row["endpoint"], row["measure"], in_words(estimate, row["unit"], difference=True), word))
-    remark = "Both met the same traffic. Undecided: the interval holds 0."
-    return Table(f"Less {baseline}, paired", ("endpoint", "measure", "difference", ""), tuple(rows), remark)
+        cell = in_words(estimate, row["unit"], difference=True)
+        equal = estimate.value == 0 and not estimate.half_width
+        if not row["decided"] and estimate.value is not None and not equal:
+            cell += ", undecided"
+        found.setdefault(row["endpoint"], {})[row["measure"]] = cell
+    measures = [name for name in _DIFFERENCES if any(name in cells for cells in found.values())]
+    rows = tuple((name, *(cells.get(measure, "no data") for measure in measures)) for name, cells in found.items())
+    remark = f"Each endpoint less {baseline}, on the same traffic. Undecided: the interval holds 0."
+    columns = ("endpoint", *(_DIFFERENCES[measure] for measure in measures))
+    return Table(f"Compared with {baseline}, paired differences", columns, rows, remark)
 
 
 def pooled(reading: Reading) -> Table:
@@ -240,7 +252,7 @@ def bill(reading: Reading) -> Table:
 def remarks(reading: Reading) -> Iterator[Sentences]:
     """What a reader must know: rules of thumb, warnings, what was billed, assumed, and how sure prices are."""
     scenario, study = reading.scenario, reading.study
-    warnings = checks.gaps(reading)
+    warnings = checks.warnings(reading)
     if warnings:
         yield Sentences("Warnings", tuple(warnings))
     rules = checks.rules_of_thumb(reading)
@@ -253,9 +265,13 @@ def remarks(reading: Reading) -> Iterator[Sentences]:
     ]
     if billed:
         yield Sentences("Billed", tuple(billed))
-    assumed = [f"{name}: {text}" for name, texts in study.assumptions().items() for text in texts]
+    assumed: dict[str, list[str]] = {}
+    for name, texts in study.assumptions().items():
+        for text in texts:
+            assumed.setdefault(text, []).append(name)
     if assumed:
-        yield Sentences("Assumed", tuple(assumed))
+        # What several endpoints have in common is said once.
+        yield Sentences("Assumed", tuple(f"{', '.join(names)}: {text}" for text, names in assumed.items()))
     if study.price_remarks():
         yield Sentences("Prices", tuple(study.price_remarks()))
     if study.notes():

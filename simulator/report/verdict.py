@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.measures import intervals
 from simulator.measures.objectives import Judgement, Verdict
+from simulator.report.numbers import significant
 from simulator.report.reading import Reading, in_words, limit_in_words, money, number
 
 if TYPE_CHECKING:
@@ -34,13 +35,17 @@ class Answer:
     verdicts : dict of str to Verdict
         Endpoint → verdict on all its objectives together.
     cheapest : str or None
-        Of the endpoints that meet all objectives; None if there is none or no cost is known.
+        Of the endpoints that meet all objectives, the one of least mean cost; None if there is none or no cost is
+        known.
+    is_decided : bool
+        Whether the cheapest one is known to be cheaper than all others that meet the objectives.
     sentences : tuple of str
         The answer in words.
     """
 
     verdicts: dict[str, Verdict]
     cheapest: str | None
+    is_decided: bool
     sentences: tuple[str, ...]
 
     def meets(self, endpoint: str | None = None) -> Verdict:
@@ -53,51 +58,87 @@ class Answer:
 def answer(reading: Reading) -> Answer:
     """The answer that a study gives to its scenario."""
     judgements = reading.study.judgements()
-    verdicts = {name: overall(judgements.get(name, [])) for name in reading.endpoints}
+    verdicts = {name: _verdict_on(reading, name, judgements.get(name, [])) for name in reading.endpoints}
     meeting = _by_cost(reading, [name for name, verdict in verdicts.items() if verdict is Verdict.MET])
-    sentences: list[str] = []
-    objectives = bool(reading.scenario.objectives)
     if not meeting:
-        sentences.append(_nobody(verdicts))
-    else:
-        first = meeting[0]
-        cost = in_words(reading.estimate(first, "monthly_cost"), "USD")
-        what = "Cheapest endpoint that meets all objectives" if objectives else "No objectives given; cheapest endpoint"
-        sentences.append(f"{what}: {first} at {cost} a month.")
-        sentences += _lead(reading, meeting, verdicts)
-    return Answer(verdicts, meeting[0] if meeting else None, tuple(sentences))
+        return Answer(verdicts, None, False, (_nobody(verdicts),))
+    first, rivals = meeting[0], meeting[1:]
+    # One comparison with each rival: the answer as a whole holds with the confidence of the scenario (Bonferroni).
+    level = 1 - (1 - reading.scenario.confidence) / max(len(rivals), 1)
+    leads = {rival: cost_difference(reading, rival, first, level) for rival in rivals}
+    close = [rival for rival, lead in leads.items() if not (lead.low is not None and lead.low > 0)]
+    sentences = _close(reading, first, close, leads) if close else _cheapest(reading, first, rivals, verdicts)
+    return Answer(verdicts, first, not close, (*sentences, *_open(reading, first, verdicts)))
+
+
+def _verdict_on(reading: Reading, name: str, judgements: Sequence[Judgement]) -> Verdict:
+    """Verdict on all objectives; an endpoint that completed no request meets no limit on latency."""
+    verdict = overall(judgements)
+    requests, completed = (reading.estimate(name, measure).value for measure in ("requests", "completed"))
+    return Verdict.NOT_MET if verdict is Verdict.NO_DATA and requests and completed == 0 else verdict
 
 
 def _nobody(verdicts: Mapping[str, Verdict]) -> str:
     undecided = [name for name, verdict in verdicts.items() if verdict is Verdict.UNDECIDED]
-    if not undecided:
+    unknown = [name for name, verdict in verdicts.items() if verdict is Verdict.NO_DATA]
+    if not undecided and not unknown:
         return "No endpoint meets all objectives."
-    names = ", ".join(undecided)
-    return f"No endpoint is shown to meet all objectives; undecided: {names}. More replications may decide (-n)."
+    text = "No endpoint is shown to meet all objectives"
+    if unknown:
+        text += f"; no data for an objective: {', '.join(unknown)}"
+    if undecided:
+        text += f"; undecided: {', '.join(undecided)}. More replications may decide (-n)"
+    return f"{text}."
 
 
-def _lead(reading: Reading, meeting: Sequence[str], verdicts: Mapping[str, Verdict]) -> list[str]:
-    """How far the cheapest is ahead of the next, and who could be cheaper still."""
-    first = meeting[0]
-    others = meeting[1:] or _by_cost(reading, [name for name in reading.endpoints if name != first])
-    sentences = []
-    if others:
-        sentences.append(_against(reading, first, others[0], verdicts[others[0]]))
-    open_cheaper = [
+def _what(reading: Reading) -> str:
+    return "endpoint that meets all objectives" if reading.scenario.objectives else "endpoint (no objectives given)"
+
+
+def _cheapest(reading: Reading, first: str, rivals: Sequence[str], verdicts: Mapping[str, Verdict]) -> tuple[str, ...]:
+    """The cheapest one, and how far it is ahead of the next: of those that meet the objectives if there are more."""
+    cost = in_words(reading.estimate(first, "monthly_cost"), "USD")
+    sentence = f"Cheapest {_what(reading)}: {first} at {cost} a month."
+    others = rivals or _by_cost(reading, [name for name in reading.endpoints if name != first])
+    return (sentence, _against(reading, first, others[0], verdicts[others[0]])) if others else (sentence,)
+
+
+def _close(reading: Reading, first: str, close: Sequence[str], leads: Mapping[str, Estimate]) -> tuple[str, ...]:
+    """Those among which the cheapest one cannot be told."""
+    costs = [f"{name} at {in_words(reading.estimate(name, 'monthly_cost'), 'USD')} a month" for name in (first, *close)]
+    if all(lead.value == 0 and not lead.half_width and lead.n > 1 for lead in (leads[name] for name in close)):
+        return (f"Cheapest {_what(reading)}: {' and '.join(costs)}, exactly alike.",)
+    sentences = [f"Which {_what(reading)} is cheapest is undecided: {'; '.join(costs)}."]
+    for name in close:
+        lead = leads[name]
+        if lead.low is None:
+            sentences.append(f"{name} less {first}: {in_words(lead, 'USD', difference=True)} a month, {lead.method}.")
+        else:
+            sentences.append(
+                f"{name} less {first}: {in_words(lead, 'USD', difference=True)} a month, paired over replications; the "
+                f"{100 * lead.level:.3g}% interval holds 0."
+            )
+    return tuple(sentences)
+
+
+def _open(reading: Reading, first: str, verdicts: Mapping[str, Verdict]) -> tuple[str, ...]:
+    """Who could be cheaper still."""
+    names = [
         name
         for name in reading.endpoints
-        if verdicts[name] is Verdict.UNDECIDED and reading.cost(name) < reading.cost(first)
+        if verdicts[name] in (Verdict.UNDECIDED, Verdict.NO_DATA) and reading.cost(name) < reading.cost(first)
     ]
-    if open_cheaper:
-        sentences.append(f"Cheaper, but undecided on an objective: {', '.join(open_cheaper)}.")
-    return sentences
+    return (f"Cheaper, but undecided on an objective: {', '.join(names)}.",) if names else ()
 
 
 def _against(reading: Reading, first: str, second: str, verdict: Verdict) -> str:
     difference = cost_difference(reading, second, first)
-    aside = "" if verdict is Verdict.MET else ", which does not meet them"
-    if verdict is Verdict.UNDECIDED:
-        aside = ", whose objectives are undecided"
+    aside = {
+        Verdict.MET: "",
+        Verdict.UNDECIDED: ", whose objectives are undecided",
+        Verdict.NO_DATA: ", which has no data for an objective",
+        Verdict.NOT_MET: ", which does not meet them",
+    }[verdict]
     if difference.value is None:
         return f"Its cost cannot be compared with that of {second}: no data."
     if difference.value == 0 and not difference.half_width:
@@ -113,14 +154,16 @@ def _against(reading: Reading, first: str, second: str, verdict: Verdict) -> str
     # A negative factor turns the ends of the interval round.
     if word == "more":
         size = replace(size, low=-difference.high, high=-difference.low)
-    return f"It costs ${money(size)} a month {word} than {second}{aside} (paired over replications)."
+    part = abs(difference.value) / reading.cost(second)
+    percent = f" ({significant(100 * part, 2)} %)" if 0 < part < math.inf else ""
+    return f"It costs ${money(size)}{percent} a month {word} than {second}{aside} (paired over replications)."
 
 
-def cost_difference(reading: Reading, first: str, second: str) -> Estimate:
+def cost_difference(reading: Reading, first: str, second: str, level: float | None = None) -> Estimate:
     """Monthly cost of one endpoint less that of another, paired over replications [USD]."""
     wide = reading.replications.pivot(index="replication", columns="endpoint", values="monthly_cost_usd")
     ours, theirs = ([number(value) for value in wide[name]] for name in (first, second))
-    return intervals.difference(ours, theirs, level=reading.scenario.confidence)
+    return intervals.difference(ours, theirs, level=reading.scenario.confidence if level is None else level)
 
 
 def _by_cost(reading: Reading, names: Sequence[str]) -> list[str]:
