@@ -79,8 +79,11 @@ def _told(file: str, scenario: Scenario) -> str:
     ]
     lines = [f"{file}: valid", *(f"  {name:<11} {text}" for name, text in facts)]
     lines += [f"  note        {note}" for note in scenario.notes()]
+    assumed: dict[str, list[str]] = {}
     for endpoint in scenario.endpoints:
-        lines += [f"  assumed     {endpoint.name}: {assumption}" for assumption in endpoint.assumptions()]
+        for assumption in endpoint.assumptions():
+            assumed.setdefault(assumption, []).append(endpoint.name)
+    lines += [f"  assumed     {', '.join(names)}: {assumption}" for assumption, names in assumed.items()]
     return "\n".join(lines)
 
 
