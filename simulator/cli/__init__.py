@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "init": "Write a commented scenario to start from.",
     "prices": "List and show the bundled price sheets.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
+    "validation": "Compare predicted with recorded cold starts of AWS Lambda.",
     "doctor": "Check the installation; compile the kernels beforehand.",
 }
 

@@ -158,3 +158,31 @@ def predict(recording: Recording, rule: Rule) -> Prediction:
     replays = range(RANDOM_REPLAYS if rule.routing is Routing.RANDOM_IDLE else 1)
     flags = np.array([replay(recording, rule, number) for number in replays])
     return Prediction(float(flags.sum(axis=1).mean()), float((flags & recording.is_cold).sum(axis=1).mean()))
+
+
+def table() -> str:
+    """Predicted against observed cold starts as a Markdown table: one row an experiment, one column a rule.
+
+    A cell holds the predicted number and, in brackets, how many of those requests were cold indeed.
+    """
+    found = recordings()
+    head = ["requests/min", "requests", "observed", *(_heading(rule) for rule in RULES)]
+    rows, totals = [], [Prediction(0.0, 0.0)] * len(RULES)
+    for recording in found:
+        predictions = [predict(recording, rule) for rule in RULES]
+        totals = [Prediction(a.cold + b.cold, a.right + b.right) for a, b in zip(totals, predictions, strict=True)]
+        facts = [f"{recording.rate_per_min:.3f}", f"{len(recording.is_cold):,}", str(int(recording.is_cold.sum()))]
+        rows.append([*facts, *map(_cell, predictions)])
+    requests = sum(len(recording.is_cold) for recording in found)
+    observed = sum(int(recording.is_cold.sum()) for recording in found)
+    rows.append(["all", f"{requests:,}", str(observed), *map(_cell, totals)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---:" for _ in head], *rows])
+
+
+def _heading(rule: Rule) -> str:
+    lifetime = "no lifetime" if rule.lifetime_s is None else f"{rule.lifetime_s // 3600} h"
+    return f"{rule.routing.name.lower().removesuffix('_idle').replace('_', ' ')}, {lifetime}"
+
+
+def _cell(prediction: Prediction) -> str:
+    return f"{prediction.cold:.0f} ({prediction.right:.0f})"
