@@ -69,6 +69,9 @@ class Sample:
         values = self.column(measure.name)
         if measure.kind is Kind.SHARE and measure.name != "utilization":
             return intervals.fraction(values, self.confidence)
+        if measure.kind is Kind.COUNT and not any(values):
+            # What no replication has seen is not known to be 0 for sure.
+            return intervals.fraction(values, self.confidence)
         greatest = 1.0 if measure.kind is Kind.SHARE else None
         estimate = intervals.mean(values, self.confidence).within(0.0, greatest)
         return replace(estimate, method=estimate.method + self._remark(measure, estimate))

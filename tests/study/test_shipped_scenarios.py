@@ -1,0 +1,45 @@
+"""Every shipped scenario, shortened: both engines give the same rows, and so the same study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import simulator
+
+SCENARIOS = sorted((Path(__file__).parent.parent.parent / "scenarios").glob("*.yaml"))
+#: Short enough for the reference engine: some thousand requests each.
+HORIZONS = {
+    "azure-functions-bursty-day": "6h",
+    "azure-llm-code-hour": "20m",
+    "chat-embed-diurnal": "1h",
+    "quiet-development-endpoint": "7d",
+    "steady-high-rate": "16m",
+}
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_engines_agree_on_every_column_of_every_request(path: Path) -> None:
+    """Each endpoint of each scenario, one row per request."""
+    scenario = simulator.load_scenario(path, overrides={"horizon": HORIZONS[path.stem]})
+    for endpoint in scenario.endpoints:
+        demand = simulator.draw_demand(scenario, endpoint=endpoint.name)
+        demand = demand.rows(0, min(len(demand), 4000))
+        compiled, reference = (
+            simulator.simulate(scenario, endpoint=endpoint.name, demand=demand, engine=engine)
+            for engine in ("compiled", "reference")
+        )
+        assert len(compiled) > 100
+        pd.testing.assert_frame_equal(reference, compiled, check_exact=True)
+
+
+@pytest.mark.parametrize("name", ["azure-llm-code-hour", "quiet-development-endpoint"])
+def test_engines_give_the_same_study(name: str) -> None:
+    """Measures, costs and intervals are equal to the last bit, whichever engine made them."""
+    scenario = simulator.load_scenario(name, overrides={"horizon": "10m" if "hour" in name else "2d"})
+    compiled, reference = (
+        simulator.run(scenario, replications=2, engine=engine).replications for engine in ("compiled", "reference")
+    )
+    pd.testing.assert_frame_equal(reference, compiled, check_exact=True)
