@@ -133,8 +133,7 @@ def fraction(values: Sequence[float | None], level: float = 0.95) -> Estimate:
     estimate = mean(values, level)
     if estimate.value == 0 and estimate.n >= 1:
         bound = none_of(estimate.n, level)
-        rule = f" (3/{estimate.n})" if level == 0.95 and estimate.n >= 20 else ""
-        text = f"none in {estimate.n} replications: at most {bound:.2g}{rule} of replications have any"
+        text = f"none in {estimate.n} replications: at most {100 * bound:.2g} % of them have any"
         return replace(estimate, low=None, high=None, method=text)
     return estimate.within(0.0, 1.0)
 

@@ -77,7 +77,7 @@ def test_none_of_all_says_what_is_known() -> None:
     """No event in 40 replications: value 0, no interval, and the bound on replications with any."""
     estimate = intervals.fraction([0.0] * 40)
     assert (0.0, None, None) == (estimate.value, estimate.low, estimate.high)
-    assert "none in 40 replications: at most 0.072 (3/40) of replications have any" == estimate.method
+    assert "none in 40 replications: at most 7.2 % of them have any" == estimate.method
     assert 1 - 0.05 ** (1 / 40) == pytest.approx(intervals.none_of(40))
 
 
