@@ -1,0 +1,163 @@
+"""Requests per second, end to end, next to other simulators and next to drawing the random numbers alone.
+
+End to end is what a study does with a replication: draw the demand, simulate it block by block, measure it
+(percentiles, fractions) and bill it. No time is asserted, times depend on the machine; what was processed is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from simulator.demand import BLOCK, draw_demand
+from simulator.engines.tables import Demand
+from simulator.measures.bill import bill
+from simulator.measures.measured import Measured
+from simulator.scenario.model import Scenario
+from simulator.study.replicate import Task, replicate
+from tests.benchmarks import rivals
+from tests.benchmarks.timing import Table, best_of
+from tests.benchmarks.workloads import (
+    MEAN_SERVICE_S,
+    SEED,
+    SERVICE_CV,
+    Workload,
+    central_queue,
+    on_demand,
+    random_routing,
+)
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+
+OURS, SIMPY, SIMFAAS, CIW, DRAWS = "endpointsim", "minimal SimPy", "simfaas", "Ciw", "NumPy's draws alone"
+REQUESTS = 2_000_000
+#: Replication 0 also records a timeline for the figures, the others are what a study mostly consists of.
+REPLICATION = 1
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Table]:
+    """Printed when all is measured."""
+    table = Table()
+    yield table
+    print(f"\n\n{table}")
+
+
+def end_to_end(scenario: Scenario) -> Measured:
+    """One replication, drawn, simulated, measured and billed."""
+    (record,) = replicate(Task(scenario, (REPLICATION,), "compiled"))
+    measured = record.measured["it"]
+    bill(scenario.endpoint("it"), measured.usage, scenario.price_sheet)
+    assert record.requests == measured.requests
+    return measured
+
+
+def draws_alone(rate: float, n: int, *, lognormal: bool, routing: bool) -> int:
+    """The same random numbers in blocks of the same size, from NumPy, and nothing done with them."""
+    arrivals, services, routings = (np.random.default_rng([SEED, stream]) for stream in range(3))
+    variance = math.log1p(SERVICE_CV**2)
+    mean, deviation = math.log(MEAN_SERVICE_S) - variance / 2, math.sqrt(variance)
+    for start in range(0, n, BLOCK):
+        size = min(BLOCK, n - start)
+        arrivals.exponential(1 / rate, size)
+        if lognormal:
+            services.lognormal(mean, deviation, size)
+        else:
+            services.exponential(MEAN_SERVICE_S, size)
+        if routing:
+            routings.random(size)
+    return n
+
+
+def compare(
+    table: Table,
+    workload: Workload,
+    simpy_model: Callable[[Demand], rivals.Counts],
+    others: dict[str, Callable[[], int]],
+    bars: dict[str, float],
+    draws: Callable[[int], int],
+    simpy_requests: int = 50_000,
+) -> float:
+    """Rows of one workload; our speed [1/s]."""
+    scenario = workload.scenario(REQUESTS)
+    n = len(draw_demand(scenario, "it", REPLICATION))
+    assert abs(n - REQUESTS) < 6 * math.sqrt(REQUESTS)
+    short = workload.scenario(simpy_requests)
+    demand = draw_demand(short, "it", REPLICATION)
+
+    # The two models are the same model: they count the same.
+    counted, measured = simpy_model(demand), end_to_end(short)
+    assert (counted.requests, counted.completed) == (measured.requests, measured.completed)
+    assert (counted.throttled, counted.timed_out) == (measured.throttled_in_all, measured.timed_out)
+    assert counted.cold_starts == measured.cold_starts
+
+    took = best_of(
+        {
+            OURS: lambda: end_to_end(scenario).requests,
+            DRAWS: lambda: draws(n),
+            SIMPY: lambda: simpy_model(demand).requests,
+            **others,
+        }
+    )
+    assert (n, n, len(demand)) == tuple(took[name][0] for name in (OURS, DRAWS, SIMPY))
+    speeds = {name: count / time_s for name, (count, time_s) in took.items()}
+    for name in (SIMPY, *others):
+        table.faster(workload.title, speeds[OURS], name, speeds[name], bars.get(name))
+    table.longer(workload.title, speeds[OURS], DRAWS, speeds[DRAWS], bars.get(DRAWS))
+    return speeds[OURS]
+
+
+def simfaas_or_why(workload: Workload, requests: float) -> tuple[dict[str, Callable[[], int]], str]:
+    """simfaas as a contender, or why it is none."""
+    if find_spec("simfaas") is None:
+        return {}, "skipped: not installed, the extra `bench` installs it"
+    try:
+        counts = rivals.simfaas_on_demand(workload, requests)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        return {}, f"skipped: {version('simfaas')} fails with NumPy {np.__version__}: {error}"
+    assert abs(counts.requests - requests) < 6 * math.sqrt(requests)
+    assert counts.completed == counts.requests
+    return {SIMFAAS: lambda: rivals.simfaas_on_demand(workload, requests).requests}, ""
+
+
+def test_on_demand_serverless_at_three_sizes(table: Table) -> None:
+    """Serverless with on-demand instances: as many requests as arrived, all completed, the cold starts of SimPy."""
+    speeds = {}
+    for busy, simfaas_requests, bars in (
+        (8, 5_000, {SIMFAAS: 120, SIMPY: 60, DRAWS: 3.5}),
+        (200, 4_000, {}),
+        (1_000, 4_000, {SIMFAAS: 2_000, DRAWS: 5.5}),
+    ):
+        workload = on_demand(busy)
+        others, why_not = simfaas_or_why(workload, simfaas_requests)
+        draws = partial(draws_alone, workload.rate, lognormal=True, routing=False)
+        speeds[busy] = compare(table, workload, rivals.simpy_on_demand, others, bars, draws)
+        if why_not:
+            table.note(workload.title, SIMFAAS, why_not)
+    table.faster("on demand, 1,000 busy", speeds[1_000], "itself at 8 busy", speeds[8], 0.5)
+
+
+def test_central_queue(table: Table) -> None:
+    """M/M/4: every customer is served, in Ciw and here."""
+    workload, customers = central_queue(), 10_000
+    others = {CIW: lambda: rivals.ciw_central_queue(workload, customers).requests} if find_spec("ciw") else {}
+    draws = partial(draws_alone, workload.rate, lognormal=False, routing=False)
+    compare(table, workload, rivals.simpy_central_queue, others, {CIW: 400, DRAWS: 3.5}, draws)
+    if not others:
+        table.note(workload.title, CIW, "skipped: not installed, the extra `bench` installs it")
+
+
+def test_random_routing_with_queue_limits_and_timeouts(table: Table) -> None:
+    """Queues at instances: as many requests completed, throttled and timed out as in SimPy."""
+    workload = random_routing()
+    measured = end_to_end(workload.scenario(50_000))
+    assert measured.throttled_in_all > 0
+    assert measured.timed_out > 0
+    draws = partial(draws_alone, workload.rate, lognormal=True, routing=True)
+    compare(table, workload, rivals.simpy_random_routing, {}, {SIMPY: 150}, draws)
