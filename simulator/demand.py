@@ -168,7 +168,8 @@ def _recut(blocks: Iterable[NDArray[np.int64]], size: int) -> Iterator[NDArray[n
     for arrivals in blocks:
         rest = arrivals
         while count + len(rest) >= size:
-            yield np.concatenate([*held, rest[: size - count]])
+            cut = rest[: size - count]
+            yield np.concatenate([*held, cut]) if held else cut
             rest = rest[size - count :]
             held, count = [], 0
         if len(rest):

@@ -67,15 +67,16 @@ def array_to_ns(seconds: NDArray[np.float64], least_ns: int = 0) -> NDArray[np.i
     ndarray of int64, shape (n,)
         Half to even; saturates at `FOREVER`. [ns]
     """
-    scaled = np.rint(seconds * float(NS_PER_SECOND))
-    # 2**63 is the first float64 that int64 cannot hold.
-    too_long = scaled >= 9223372036854775808.0
-    if too_long.any():
+    scaled = seconds * float(NS_PER_SECOND)
+    np.rint(scaled, out=scaled)
+    # 2**63 is the first float64 that int64 cannot hold. One look at the greatest spares a pass in nearly all calls.
+    if scaled.max(initial=0.0) >= 9223372036854775808.0:
+        too_long = scaled >= 9223372036854775808.0
         whole = np.where(too_long, 0.0, scaled).astype(np.int64)
         whole[too_long] = FOREVER
     else:
         whole = scaled.astype(np.int64)
-    return np.maximum(whole, least_ns, out=whole)
+    return np.maximum(whole, least_ns, out=whole) if least_ns > 0 else whole
 
 
 def parse_duration(value: Any) -> float:

@@ -166,8 +166,11 @@ class Tally:
             self._busy_until,
         )
         if measured:
-            self._data_in += _bytes(demand.payload_in_bytes, requests.start_ns != NONE)
-            self._data_out += _bytes(demand.payload_out_bytes, requests.outcome == Outcome.COMPLETED)
+            # Without a payload there is nothing to look for.
+            if demand.payload_in_bytes.any():
+                self._data_in += _bytes(demand.payload_in_bytes, requests.start_ns != NONE)
+            if demand.payload_out_bytes.any():
+                self._data_out += _bytes(demand.payload_out_bytes, requests.outcome == Outcome.COMPLETED)
 
     def _add_peaks(self, arrival_ns: NDArray[np.int64], requests: Requests) -> None:
         """Look for the most places occupied at once, unless it is known without looking.
@@ -348,5 +351,5 @@ def _rows(requests: Requests, first: int, last: int) -> Requests:
 
 def _bytes(column: NDArray[np.int64], counted: NDArray[np.bool_]) -> int:
     if len(column) == 1 != len(counted):
-        return int(column[0]) * int(counted.sum()) if column[0] else 0
+        return int(column[0]) * int(counted.sum())
     return total(column[counted])

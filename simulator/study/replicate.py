@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.demand import replication_blocks
 from simulator.engines import reference
@@ -125,7 +126,7 @@ def _record(scenario: Scenario, number: int, engine: Engine) -> Record:
     minutes = np.zeros(-(-horizon_ns // _MINUTE_NS), np.int64)
     for block in replication_blocks(scenario, number):
         arrival_ns = next(iter(block.values())).arrival_ns
-        minutes += np.bincount(arrival_ns // _MINUTE_NS, minlength=len(minutes))
+        _count_by_minute(minutes, arrival_ns)
         for name, demand in block.items():
             runs[name].feed(demand)
     measured, timelines = {}, {}
@@ -134,6 +135,13 @@ def _record(scenario: Scenario, number: int, engine: Engine) -> Record:
         if timeline is not None:
             timelines[name] = timeline
     return Record(number, summary_of_minutes(minutes, horizon_ns), measured, timelines)
+
+
+def _count_by_minute(minutes: NDArray[np.int64], arrival_ns: NDArray[np.int64]) -> None:
+    """Add sorted arrivals, at least one, to the counts of the minutes in which they lie."""
+    first, last = (int(arrival_ns[end]) // _MINUTE_NS for end in (0, -1))
+    ends_ns = np.arange(first + 1, last + 1) * _MINUTE_NS
+    minutes[first : last + 1] += np.diff(np.searchsorted(arrival_ns, ends_ns), prepend=0, append=len(arrival_ns))
 
 
 class _Endpoint:
