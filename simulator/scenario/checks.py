@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path as Path_
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from simulator.distributions import DurationDistribution
 from simulator.endpoints import Endpoint, Serverless
-from simulator.errors import InputError
-from simulator.prices import PriceSheet, items
+from simulator.errors import InputError, SimulatorError
+from simulator.prices import PriceSheet, items, load_sheet
 from simulator.scenario.places import Path, path_text
 from simulator.scenario.wording import nearest
 from simulator.units import duration_text
 
 if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
+
+#: The sheet used where a scenario names none.
+DEFAULT_PRICES: Final = "aws/us-east-1/2026-11"
 
 #: Path of the field and what is wrong.
 Finding = tuple[Path, str]
@@ -39,7 +46,7 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
     sheet : PriceSheet or None
         None if it could not be read: then nothing is said about single prices.
     """
-    findings = [*_run(scenario), *_objectives(scenario)]
+    findings = list(_run(scenario))
     for number, endpoint in enumerate(scenario.endpoints):
         where: Path = ("endpoints", number)
         findings += _times(scenario, endpoint, where)
@@ -47,6 +54,29 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
         if sheet is not None:
             findings += _prices(endpoint, sheet, where)
     return list(dict.fromkeys(findings))
+
+
+def problems_of_endpoints(data: Mapping[str, Any], folder: Path_) -> list[Finding]:
+    """Prices that endpoints lack, found although something else in the scenario is wrong, so that all is told at once.
+
+    Parameters
+    ----------
+    data : mapping
+        The document. Only endpoints that are valid by themselves are looked at.
+    folder : Path
+        Folder of the scenario.
+    """
+    endpoints, prices = data.get("endpoints"), data.get("prices", DEFAULT_PRICES)
+    try:
+        sheet = load_sheet(sheet_reference(prices, folder))
+    except (SimulatorError, ValueError, TypeError):
+        return []  # told by the field itself, once the rest is right
+    adapter: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
+    findings: list[Finding] = []
+    for number, one in enumerate(endpoints if isinstance(endpoints, list) else []):
+        with suppress(ValidationError):
+            findings += _prices(adapter.validate_python(one, context={"folder": folder}), sheet, ("endpoints", number))
+    return findings
 
 
 def _run(scenario: Scenario) -> Iterator[Finding]:
@@ -65,16 +95,6 @@ def _run(scenario: Scenario) -> Iterator[Finding]:
             yield ("endpoints", number, "name"), f'"{name}" is the name of {other} too; names must differ'
     if scenario.baseline not in names:
         yield ("baseline",), f'no endpoint is named "{scenario.baseline}", {nearest(scenario.baseline, names)}'
-
-
-def _objectives(scenario: Scenario) -> Iterator[Finding]:
-    from simulator.measures.objectives import parse_objective
-
-    for number, text in enumerate(scenario.objectives):
-        try:
-            parse_objective(text)
-        except ValueError as error:
-            yield ("objectives", number), str(error)
 
 
 def _times(scenario: Scenario, endpoint: Endpoint, where: Path) -> Iterator[Finding]:
@@ -137,6 +157,14 @@ def largest(sizes: Any) -> tuple[float, bool]:
         parts = [largest(part.of) for part in sizes.parts if part.weight > 0]
         return max(value for value, _ in parts), all(bounded for _, bounded in parts)
     return sizes.mean(), False
+
+
+def sheet_reference(prices: Any, folder: Path_) -> Any:
+    """What `load_sheet` takes: the path of a file if there is one of that name, else the name of a bundled sheet."""
+    if not isinstance(prices, str):
+        return prices
+    file = folder / prices
+    return file if file.suffix or file.is_file() else prices
 
 
 def _prices(endpoint: Endpoint, sheet: PriceSheet, where: Path) -> Iterator[Finding]:

@@ -12,9 +12,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from simulator.errors import Problem, ScenarioError
+from simulator.scenario.checks import problems_of_endpoints
 from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
-from simulator.scenario.places import READERS, Document, Places, read_yaml, value_text
+from simulator.scenario.places import READERS, Document, Places, path_text, read_yaml, value_text
 from simulator.scenario.schema import Outline, json_schema
 from simulator.scenario.wording import nearest, problems_of
 
@@ -58,6 +59,11 @@ def load_scenario(
     except ValidationError as error:
         outline = Outline(json_schema(), document.data)
         document.problems += problems_of(error, document.data, document.places, outline, overridden)
+        told = {problem.path for problem in document.problems}
+        for path, message in problems_of_endpoints(document.data, context["folder"]):
+            if path_text(path) not in told:
+                place = document.places.value(path) or (None, None)
+                document.problems.append(Problem(path_text(path), message, *place))
     if document.problems:
         raise ScenarioError(document.problems, name)
     return scenario

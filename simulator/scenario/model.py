@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,12 +27,11 @@ from simulator.distributions import Distribution, DurationDistribution, SizeDist
 from simulator.endpoints import Endpoint, Serverless
 from simulator.errors import InputError, ScenarioError, SimulatorError
 from simulator.prices import PriceSheet, load_sheet
+from simulator.scenario.checks import DEFAULT_PRICES, problems_between_fields, sheet_reference
 from simulator.scenario.wording import BETWEEN_FIELDS, nearest
 from simulator.traffic import Arrivals, Clock, Traffic
 from simulator.units import HOURS_PER_MONTH, Seconds, Share
 
-#: The sheet used where a scenario names none.
-DEFAULT_PRICES: Final = "aws/us-east-1/2026-11"
 DEFAULT_SEED: Final = 20261125
 #: A Monday, so that weekly profiles begin at their beginning (model.md 1).
 DEFAULT_START: Final = "2026-11-23T00:00:00+00:00"
@@ -55,6 +55,16 @@ Instant = Annotated[
     PlainSerializer(datetime.isoformat),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [DEFAULT_START]}),
 ]
+
+
+def _readable_objective(text: str) -> str:
+    from simulator.measures.objectives import parse_objective
+
+    parse_objective(text)
+    return text
+
+
+ObjectiveText = Annotated[str, AfterValidator(_readable_objective)]
 WholeNumber = Annotated[int, Field(strict=True)]
 
 
@@ -124,7 +134,7 @@ class Scenario(BaseModel):
     traffic: Traffic
     model: ServedModel = Field(default_factory=ServedModel)
     endpoints: Annotated[list[Endpoint], Field(min_length=1)] = Field(description="What could serve the model.")
-    objectives: list[str] = Field(default_factory=list, description='For example "p99 < 800ms".')
+    objectives: list[ObjectiveText] = Field(default_factory=list, description='For example "p99 < 800ms".')
     baseline: str = Field(
         default_factory=lambda given: given["endpoints"][0].name if given.get("endpoints") else "",
         description="Endpoint that the others are compared with; the first by default.",
@@ -135,13 +145,11 @@ class Scenario(BaseModel):
 
     @model_validator(mode="after")
     def _check_between_fields(self, info: ValidationInfo) -> Self:
-        from simulator.scenario.checks import problems_between_fields
-
         folder = Path((info.context or {}).get("folder") or Path.cwd())
         problems: list[tuple[tuple[str | int, ...], str]] = []
         sheet = None
         try:
-            sheet = load_sheet(_sheet_reference(self.prices, folder))
+            sheet = load_sheet(sheet_reference(self.prices, folder))
         except ScenarioError as error:
             problems += [(("prices",), problem.text(None)) for problem in error.problems]
         except (SimulatorError, ValueError) as error:
@@ -218,14 +226,6 @@ class Scenario(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.digest())
-
-
-def _sheet_reference(prices: str | dict[str, Any], folder: Path) -> str | Path | dict[str, Any]:
-    """What `load_sheet` takes: the path of a file if there is one of that name, else the name of a bundled sheet."""
-    if isinstance(prices, dict):
-        return prices
-    file = folder / prices
-    return file if file.suffix or file.is_file() else prices
 
 
 def _file_digests(part: object) -> list[str]:

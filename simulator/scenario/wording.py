@@ -87,6 +87,8 @@ def _told(detail: ErrorDetails, data: Any, outline: Outline) -> Iterable[tuple[P
     path, value, rest = _locate(detail["loc"], data)
     if kind == BETWEEN_FIELDS:
         yield from ((tuple(where), message, False) for where, message in context["problems"])
+    elif kind == "default_factory_not_called":
+        return  # a default that needs another field, which is wrong and says so itself
     elif kind == "missing":
         yield (*path, str(rest[-1])) if rest else path, "missing", True
     elif kind == "extra_forbidden":
