@@ -1,0 +1,86 @@
+"""Whole processes, from the start of the interpreter to its end: time of commands, and peak memory of a replication."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.benchmarks.timing import best_of
+from tests.benchmarks.workloads import on_demand
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
+
+REPLICATIONS, RATE, HOURS = 8, 2, 6
+COMPARE = (
+    *("compare", "--rate", f"{RATE}/s", "--service", "250ms", "--cold-start", "4s"),
+    *("--serverless", "4096MB:20", "--real-time", "ml.m5.xlarge:1:4"),
+    *("-n", str(REPLICATIONS), "--horizon", f"{HOURS}h", "--no-results"),
+)
+#: Prints requests, and the peak resident size of its process, after one replication of a scenario [kB on Linux].
+PEAK = """
+import json, resource, sys
+from simulator.scenario.loading import load_scenario
+from simulator.study.replicate import Task, replicate
+(record,) = replicate(Task(load_scenario(json.load(sys.stdin)), (1,), "compiled"))
+print(record.requests, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+FEW, MANY = 10_000_000, 100_000_000
+
+
+@pytest.fixture(scope="module")
+def lines() -> Iterator[list[str]]:
+    """Printed when all is measured."""
+    lines = ["| whole process | figure | bar |", "|---|--:|---|"]
+    yield lines
+    print("\n\n" + "\n".join(lines))
+
+
+def python(*arguments: str, given: str = "") -> str:
+    """What a new interpreter wrote to standard output."""
+    run = subprocess.run(
+        [sys.executable, *arguments], input=given, capture_output=True, check=True, text=True, encoding="utf-8"
+    )
+    return run.stdout
+
+
+def verdict(reached: bool) -> str:
+    """As in the tables."""
+    return "reached" if reached else "MISSED"
+
+
+def test_commands(lines: list[str]) -> None:
+    """`compare` simulates what was asked for, `--help` nothing."""
+    found = json.loads(python("-m", "simulator", *COMPARE, "--output", "json"))
+    assert {"requested": REPLICATIONS, "finished": REPLICATIONS} == found["replications"]
+    expected = RATE * HOURS * 3600
+    means = [row["measures"]["requests"]["value"] for row in found["endpoints"]]
+    assert len(means) == 2
+    assert all(abs(mean - expected) < 6 * math.sqrt(expected / REPLICATIONS) for mean in means)
+
+    took = best_of(
+        {
+            "--help": lambda: len(python("-m", "simulator", "--help")),
+            "compare": lambda: len(python("-m", "simulator", *COMPARE)),
+        }
+    )
+    for name, bar_s in (("--help", 0.1), ("compare", 2.0)):
+        time_s = took[name][1]
+        lines.append(f"| `endpointsim {name}` | {time_s:.2f} s | < {bar_s} s, {verdict(time_s < bar_s)} |")
+
+
+def test_memory_does_not_grow_with_requests(lines: list[str]) -> None:
+    """Ten times the requests take the same peak memory."""
+    peaks_kb = {}
+    for requests in (FEW, MANY):
+        scenario = json.dumps(on_demand(8).scenario(requests).resolved())
+        processed, peaks_kb[requests] = map(int, python("-c", PEAK, given=scenario).split())
+        assert abs(processed - requests) < 6 * math.sqrt(requests)
+        lines.append(f"| peak memory, {requests:,} requests | {peaks_kb[requests] / 1000:,.0f} MB | |")
+    ratio = peaks_kb[MANY] / peaks_kb[FEW]
+    lines.append(f"| {MANY:,} against {FEW:,} requests | {ratio:.2f} × | ≤ 1.2 ×, {verdict(ratio <= 1.2)} |")
+    assert ratio <= 1.2
