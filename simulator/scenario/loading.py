@@ -16,6 +16,7 @@ from simulator.scenario.checks import problems_of_endpoints
 from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
 from simulator.scenario.places import READERS, Document, Places, path_text, read_yaml, value_text
+from simulator.scenario.places import Path as PathInside
 from simulator.scenario.schema import Outline, json_schema
 from simulator.scenario.wording import nearest, problems_of
 
@@ -57,16 +58,32 @@ def load_scenario(
     try:
         scenario = Scenario.model_validate(document.data, context=context)
     except ValidationError as error:
-        outline = Outline(json_schema(), document.data)
-        document.problems += problems_of(error, document.data, document.places, outline, overridden)
-        told = {problem.path for problem in document.problems}
-        for path, message in problems_of_endpoints(document.data, context["folder"]):
-            if path_text(path) not in told:
-                place = document.places.value(path) or (None, None)
-                document.problems.append(Problem(path_text(path), message, *place))
+        _tell(document, error, context, overridden)
     if document.problems:
         raise ScenarioError(document.problems, name)
     return scenario
+
+
+def _tell(document: Document, error: ValidationError, context: dict[str, Path], overridden: set[PathInside]) -> None:
+    """Add to a document all that is wrong in it, in the order of the file."""
+    outline = Outline(json_schema(), document.data)
+    found = problems_of(error, document.data, document.places, outline, overridden)
+    wrong = {problem.path.partition(".")[0].partition("[")[0] for problem in found}
+    told = {problem.path for problem in found}
+    for path, message in problems_of_endpoints(document.data, context["folder"]):
+        if path_text(path) not in told:
+            found.append(Problem(path_text(path), message, *(document.places.value(path) or (None, None))))
+    # Fields are held against each other only where each is right: look again without those that may be left out.
+    rest = {key: value for key, value in document.data.items() if key not in wrong}
+    try:
+        Scenario.model_validate(rest, context=context)
+    except ValidationError as behind:
+        known = {problem.path for problem in found}
+        for problem in problems_of(behind, document.data, document.places, outline, overridden):
+            if problem.path not in known | wrong:
+                found.append(problem)
+    document.problems += found
+    document.problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 def shipped_scenarios() -> dict[str, Path]:
