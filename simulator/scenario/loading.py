@@ -74,14 +74,16 @@ def _tell(document: Document, error: ValidationError, context: dict[str, Path], 
         if path_text(path) not in told:
             found.append(Problem(path_text(path), message, *(document.places.value(path) or (None, None))))
     # Fields are held against each other only where each is right: look again without those that may be left out.
-    rest = {key: value for key, value in document.data.items() if key not in wrong}
-    try:
-        Scenario.model_validate(rest, context=context)
-    except ValidationError as behind:
-        known = {problem.path for problem in found}
-        for problem in problems_of(behind, document.data, document.places, outline, overridden):
-            if problem.path not in known | wrong:
-                found.append(problem)
+    # Without the model every endpoint would seem to lack its times.
+    if "model" not in wrong:
+        rest = {key: value for key, value in document.data.items() if key not in wrong}
+        try:
+            Scenario.model_validate(rest, context=context)
+        except ValidationError as behind:
+            known = {problem.path for problem in found}
+            for problem in problems_of(behind, document.data, document.places, outline, overridden):
+                if problem.path not in known | wrong:
+                    found.append(problem)
     document.problems += found
     document.problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
 
