@@ -17,14 +17,23 @@ _FAST_S: Final = 1e-3
 
 
 def remarks_on(scenario: Scenario) -> list[str]:
-    """One sentence each: traffic, service times that are too alike or very short, payloads, prices."""
+    """One sentence each: traffic, what is left out, service times too alike or very short, payloads, prices."""
     return [
         *scenario.traffic.notes(),
+        *_left_out(scenario),
         *_equal_service_times(scenario),
         *_short_service_times(scenario),
         *_payloads(scenario),
         *_prices(scenario),
     ]
+
+
+def _left_out(scenario: Scenario) -> Iterator[str]:
+    if scenario.initial_transient > 0:
+        yield (
+            f"The first {duration_text(scenario.initial_transient)} of each replication (initial_transient) count in "
+            "no measure and in no cost."
+        )
 
 
 def _equal_service_times(scenario: Scenario) -> Iterator[str]:
