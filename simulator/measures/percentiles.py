@@ -50,20 +50,20 @@ class Level:
 
 
 def level(text: str) -> Level:
-    """Level from ``p99.9``, ``p(99.9)`` or ``p999`` (two digits before the decimals).
+    """Level from ``p99.9``, ``p(99.9)`` or, beyond 99 alone, ``p999``: p100 would else be read as p10.
 
     Raises
     ------
     ValueError
         If it is not a percentile between 0 and 100.
     """
-    match = re.fullmatch(r"p(?:(\d{1,2}(?:\.\d+)?)|\((\d{1,2}(?:\.\d+)?)\)|(\d{2})(\d+))", text.strip())
+    match = re.fullmatch(r"p(?:(\d{1,2}(?:\.\d+)?)|\((\d{1,2}(?:\.\d+)?)\)|(99)(\d+))", text.strip())
     if match:
         number = match[1] or match[2] or f"{match[3]}.{match[4]}"
         share = Fraction(number) / 100
         if share > 0:
             return Level(share)
-    raise ValueError(f"{text!r} is not a percentile; write for example p95, p99.9 or p(97.5)")
+    raise ValueError(f"{text!r} is not a percentile; write for example p95, p99.9 or p(97.5), or max_latency")
 
 
 #: What every replication reports (product.md, Conventions).

@@ -29,7 +29,7 @@ def test_a_level_has_one_name_however_it_is_written(text: str, name: str, column
     assert (name, column) == (level(text).name, level(text).column)
 
 
-@pytest.mark.parametrize("text", ["p0", "p(0.0)", "p(100)", "q99", "p", "p99.", "99"])
+@pytest.mark.parametrize("text", ["p0", "p100", "p101", "p(0.0)", "p(100)", "q99", "p", "p99.", "99"])
 def test_what_is_no_level_is_refused(text: str) -> None:
     """Levels lie strictly between 0 and 100."""
     with pytest.raises(ValueError, match="not a percentile"):
