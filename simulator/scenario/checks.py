@@ -81,7 +81,8 @@ def problems_of_endpoints(data: Mapping[str, Any], folder: Path_) -> list[Findin
 
 def _run(scenario: Scenario) -> Iterator[Finding]:
     for problem in scenario.traffic.problems(scenario.horizon):
-        yield ("traffic",), problem
+        about_horizon = problem.removeprefix("the horizon is ")
+        yield ("traffic" if about_horizon == problem else "horizon",), about_horizon
     if scenario.initial_transient >= scenario.horizon:
         transient, horizon = duration_text(scenario.initial_transient), duration_text(scenario.horizon)
         yield (

@@ -118,7 +118,8 @@ def _file(source: str | os.PathLike[str]) -> Path:
         return path
     if str(source) in shipped:
         return shipped[str(source)]
-    hint = f"; shipped scenarios: {nearest(path.stem, shipped)}" if shipped else ""
+    near = nearest(path.stem, shipped).removeprefix("known: ")
+    hint = f"; shipped scenarios: {near}" if shipped else ""
     raise ScenarioError([Problem("", f"no such file{hint}")], str(source))
 
 

@@ -40,6 +40,13 @@ _LIMITS: Final[dict[str, tuple[str, str]]] = {
     "less_than": ("must be less than", "lt"),
     "less_than_equal": ("must be at most", "le"),
 }
+#: Patterns of fields → what they ask for, in words.
+_PATTERNS: Final[dict[str, str]] = {
+    r"^[A-Za-z][A-Za-z0-9._-]*$": "must begin with a letter and hold only letters, digits, dot, dash, underscore",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": (
+        "must begin with a letter or digit and hold only letters, digits, dot, dash, underscore"
+    ),
+}
 
 
 def nearest(word: str, known: Collection[str]) -> str:
@@ -71,14 +78,29 @@ def problems_of(
         What was set from outside the file; its problems say so.
     """
     found: dict[tuple[Path, str], Place | None] = {}
-    for detail in error.errors(include_url=False):
-        for path, message, at_key in _told(detail, data, outline):
-            if any(path[: len(outside)] == outside for outside in overridden):
-                found[path, f"{message} (set from outside the file)"] = None
-            else:
-                found[path, message] = places.key(path) if at_key else places.value(path)
+    told = [one for detail in error.errors(include_url=False) for one in _told(detail, data, outline)]
+    for path, message, at_key in _joined(told):
+        if any(path[: len(outside)] == outside for outside in overridden):
+            found[path, f"{message} (set from outside the file)"] = None
+        else:
+            found[path, message] = places.key(path) if at_key else places.value(path)
     problems = [Problem(path_text(path), message, *(place or (None, None))) for (path, message), place in found.items()]
     return sorted(problems, key=lambda p: (p.line or 0, p.column or 0))
+
+
+def _joined(told: Iterable[tuple[Path, str, bool]]) -> Iterable[tuple[Path, str, bool]]:
+    """The types that one value may have, of which pydantic tells each by itself, in one message."""
+    joined: dict[tuple[Path, str], tuple[Path, str, bool]] = {}
+    for path, message, at_key in told:
+        shown, is_not, kind = message.rpartition(" is not ")
+        is_type = f"{is_not[1:]}{kind}" in _EXPECTED.values()
+        key = (path, f"{shown}{is_not}" if is_type else message)
+        before = joined.get(key)
+        if before is None:
+            joined[key] = (path, message, at_key)
+        elif is_type and kind not in before[1].rpartition(" is not ")[2].split(" or "):
+            joined[key] = (path, f"{before[1]} or {kind}", at_key)
+    return joined.values()
 
 
 def _told(detail: ErrorDetails, data: Any, outline: Outline) -> Iterable[tuple[Path, str, bool]]:
@@ -94,7 +116,8 @@ def _told(detail: ErrorDetails, data: Any, outline: Outline) -> Iterable[tuple[P
     elif kind == "extra_forbidden":
         yield path, f"unknown key, {nearest(str(path[-1]), outline.keys(path[:-1]))}", True
     elif kind == "invalid_key":
-        yield path, "a key must be text", True
+        # The document's places know each key as it is written.
+        yield (*path[:-1], str(path[-1])) if path else path, "a key must be text", True
     elif kind == "union_tag_not_found":
         yield (*path, "kind"), f"missing, one of: {', '.join(outline.kinds(path))}", True
     elif kind == "union_tag_invalid":
@@ -120,10 +143,12 @@ def _about_value(kind: str, context: dict[str, Any], value: Any, message: str) -
         )
     if kind in {"literal_error", "enum"}:
         known = _quoted(context["expected"]) or [str(context["expected"])]
+        if len(known) == 1:
+            return f"{shown} is not allowed, must be {known[0]}"
         near = difflib.get_close_matches(str(value), known, 1)
         return f"{shown} is not one of {', '.join(known)}" + (f'; did you mean "{near[0]}"?' if near else "")
     if kind == "string_pattern_mismatch":
-        return f"{shown} does not match {context['pattern']}"
+        return f"{shown} is not allowed, {_PATTERNS.get(context['pattern'], 'must match ' + context['pattern'])}"
     if kind == "too_short":
         return f"has {context['actual_length']} entries, must have at least {context['min_length']}"
     if kind == "too_long":
