@@ -1,0 +1,75 @@
+"""The published schema refuses what the program refuses, as far as a schema can say it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonschema
+import pytest
+
+import simulator
+from simulator.errors import ScenarioError
+from simulator.scenario.schema import json_schema
+
+GOOD: dict[str, Any] = {
+    "name": "good",
+    "horizon": "1h",
+    "traffic": {"kind": "poisson", "mean_rate": "2/s"},
+    "model": {"service_time": "100ms", "startup_time": "4s"},
+    "endpoints": [
+        {"name": "s", "kind": "serverless", "memory_size": "2048MB", "max_concurrency": 5},
+        {"name": "m5", "kind": "real_time", "instance_type": "ml.m5.xlarge"},
+    ],
+}
+SCHEMA = json_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def test_the_schema_is_itself_valid() -> None:
+    """JSON Schema 2020-12, and the good scenario fits it."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    VALIDATOR.validate(GOOD)
+    assert "good" == simulator.load_scenario(GOOD).name
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("horizn",), "1h"),
+        (("schema_version",), 2),
+        (("replications",), 0),
+        (("seed",), -1),
+        (("free_tier",), "yes"),
+        (("endpoints",), []),
+        (("objectives",), "p99 < 1s"),
+        (("name",), "two words"),
+        (("traffic", "kind"), "poison"),
+        (("traffic", "rate"), "2/s"),
+        (("endpoints", 0, "kind"), "lambda"),
+        (("endpoints", 0, "provisioned_concurrency"), -1),
+        (("endpoints", 1, "routing"), "round_robin"),
+        (("model", "service_time"), {"kind": "normal", "mean": "1s"}),
+    ],
+    ids=lambda part: ".".join(map(str, part)) if isinstance(part, tuple) else "",
+)
+def test_schema_and_program_refuse_alike(path: tuple[str | int, ...], value: Any) -> None:
+    """An editor marks the same mistakes: unknown keys and kinds, limits, types."""
+    data: Any = copy.deepcopy(GOOD)
+    inside = data
+    for part in path[:-1]:
+        inside = inside[part]
+    inside[path[-1]] = value
+    assert not VALIDATOR.is_valid(data)
+    with pytest.raises(ScenarioError):
+        simulator.load_scenario(data)
+
+
+@pytest.mark.parametrize("key", ["name", "horizon", "traffic", "endpoints"])
+def test_what_is_required_is_required_in_both(key: str) -> None:
+    """The four keys without a default."""
+    data = {other: value for other, value in GOOD.items() if other != key}
+    assert not VALIDATOR.is_valid(data)
+    with pytest.raises(ScenarioError) as caught:
+        simulator.load_scenario(data)
+    assert [(key, "missing")] == [(problem.path, problem.message) for problem in caught.value.problems]
