@@ -31,7 +31,7 @@ check: $(VENV)/.ready  ## linter, formatter, types, scenarios
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	for file in scenarios/*.yaml; do $(BIN)/endpointsim validate $$file || exit 1; done
+	for file in scenarios/*.yaml; do $(BIN)/endpointsim validate $$file > /dev/null || exit 1; done
 
 bench-setup: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
