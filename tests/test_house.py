@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "units": set(),
     "streams": set(),
+    "files": set(),
     "engines": {"units", "errors"},
     "distributions": {"units", "errors", "streams"},
     "traffic": {"units", "errors", "streams", "distributions"},
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measures": {"units", "errors", "engines", "prices", "endpoints", "distributions"},
     "study": {
         *("units", "errors", "streams", "engines", "distributions", "traffic", "prices", "endpoints"),
-        *("scenario", "demand", "measures"),
+        *("scenario", "demand", "measures", "files"),
     },
     "questions": {"units", "errors", "engines", "traffic", "endpoints", "scenario", "demand", "measures", "study"},
     "report": {
@@ -45,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *("units", "errors", "streams", "engines", "distributions", "traffic", "prices", "endpoints"),
-        *("scenario", "demand", "measures", "study", "questions", "report"),
+        *("scenario", "demand", "measures", "study", "questions", "report", "files"),
     },
     "__main__": {"cli"},
     "__init__": {"demand", "engines", "errors", "scenario", "study"},

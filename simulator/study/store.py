@@ -11,7 +11,6 @@ import io
 import json
 import os
 import platform
-import secrets
 import zipfile
 from dataclasses import asdict, fields
 from fractions import Fraction
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ScenarioError, StudyError
+from simulator.files import write_whole
 from simulator.measures.histogram import Histogram
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import Level
@@ -100,20 +100,6 @@ def load_study(path: str | os.PathLike[str]) -> Study:
     if [record.number for record in records] != numbers:
         raise StudyError(f"{folder}: is damaged (records and manifest do not go together)")
     return study
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under another name in the same folder, then moved into place."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def summary_facts(study: Study) -> dict[str, Any]:

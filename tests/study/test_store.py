@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from simulator.errors import StudyError
+from simulator.files import write_whole
 from simulator.study import store
 from simulator.study.results import Study
 from simulator.study.run import run
-from simulator.study.store import load_study, write_whole
+from simulator.study.store import load_study
 from tests.study.scenarios import scenario
 
 FILES = {
