@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.prices.loading import list_sheets, load_sheet
+from simulator.prices.loading import DEFAULT_SHEET, list_sheets, load_sheet
 from simulator.prices.sheet import FreeAllowance, Price, PriceSheet, Status
 
-__all__ = ["FreeAllowance", "Price", "PriceSheet", "Status", "list_sheets", "load_sheet"]
+__all__ = ["DEFAULT_SHEET", "FreeAllowance", "Price", "PriceSheet", "Status", "list_sheets", "load_sheet"]

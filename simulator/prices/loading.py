@@ -20,13 +20,15 @@ from simulator.prices.sheet import Price, PriceSheet, Status
 _FOLDER: Final = Path(__file__).parent.parent / "data" / "prices"
 #: Where single prices are laid over if the scenario does not say.
 _HOME: Final = "aws/us-east-1"
+#: The sheet used where a scenario names none.
+DEFAULT_SHEET: Final = f"{_HOME}/2026-11"
 #: A price as users give it, the unit may be left out.
 _PRICE: Final = re.compile(r"\s*(?P<number>[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?)\s*(USD\s*/\s*(?P<unit>\S+))?\s*")
 #: Key under which a mapping of single prices names the sheet that they are laid over.
 BASE: Final = "base"
 
 
-def load_sheet(reference: str | Path | Mapping[str, Any]) -> PriceSheet:
+def load_sheet(reference: str | Path | Mapping[str, Any], folder: Path | None = None) -> PriceSheet:
     """A checked price sheet.
 
     Parameters
@@ -35,6 +37,8 @@ def load_sheet(reference: str | Path | Mapping[str, Any]) -> PriceSheet:
         The id of a bundled sheet (``aws/us-east-1/2026-11``); the path of a JSON file of the same shape; a mapping
         of that shape; or a mapping of single prices, item → price, laid over a bundled sheet: the newest, or the
         one named by ``base``. A price is a number in the item's own unit or text with its unit, ``0.25 USD/h``.
+    folder : Path, optional
+        Where text that names a file starts from; a file there goes before a bundled sheet of the same name.
 
     Raises
     ------
@@ -43,6 +47,10 @@ def load_sheet(reference: str | Path | Mapping[str, Any]) -> PriceSheet:
     """
     if isinstance(reference, Mapping):
         return _checked(dict(reference), "prices") if "prices" in reference else _laid_over(reference)
+    if isinstance(reference, str) and folder is not None:
+        file = folder / reference
+        if file.suffix or file.is_file():
+            return load_sheet(file)
     if isinstance(reference, str) and reference in _bundled():
         return _from_file(_bundled()[reference])
     path = Path(reference)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path as Path_
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.distributions import DurationDistribution
 from simulator.endpoints import Endpoint, Serverless
 from simulator.errors import InputError, SimulatorError
-from simulator.prices import PriceSheet, items, load_sheet
-from simulator.scenario.places import Path, path_text
+from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
+from simulator.scenario.places import KeyPath, path_text
 from simulator.scenario.wording import nearest
+from simulator.traffic.arrivals import horizon_problem
 from simulator.units import duration_text
 
 if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
 
-#: The sheet used where a scenario names none.
-DEFAULT_PRICES: Final = "aws/us-east-1/2026-11"
-
 #: Path of the field and what is wrong.
-Finding = tuple[Path, str]
+Finding = tuple[KeyPath, str]
 
 #: Family of items → the field that chose the item.
 _CHOSEN_BY = {
@@ -48,7 +46,7 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
     """
     findings = list(_run(scenario))
     for number, endpoint in enumerate(scenario.endpoints):
-        where: Path = ("endpoints", number)
+        where: KeyPath = ("endpoints", number)
         findings += _times(scenario, endpoint, where)
         findings += _payload(scenario, endpoint)
         if sheet is not None:
@@ -56,7 +54,7 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
     return list(dict.fromkeys(findings))
 
 
-def problems_of_endpoints(data: Mapping[str, Any], folder: Path_) -> list[Finding]:
+def problems_of_endpoints(data: Mapping[str, Any], folder: Path) -> list[Finding]:
     """Prices that endpoints lack, found although something else in the scenario is wrong, so that all is told at once.
 
     Parameters
@@ -66,9 +64,9 @@ def problems_of_endpoints(data: Mapping[str, Any], folder: Path_) -> list[Findin
     folder : Path
         Folder of the scenario.
     """
-    endpoints, prices = data.get("endpoints"), data.get("prices", DEFAULT_PRICES)
+    endpoints, prices = data.get("endpoints"), data.get("prices", DEFAULT_SHEET)
     try:
-        sheet = load_sheet(sheet_reference(prices, folder))
+        sheet = load_sheet(prices, folder)
     except (SimulatorError, ValueError, TypeError):
         return []  # told by the field itself, once the rest is right
     adapter: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
@@ -80,9 +78,11 @@ def problems_of_endpoints(data: Mapping[str, Any], folder: Path_) -> list[Findin
 
 
 def _run(scenario: Scenario) -> Iterator[Finding]:
-    for problem in scenario.traffic.problems(scenario.horizon):
-        about_horizon = problem.removeprefix("the horizon is ")
-        yield ("traffic" if about_horizon == problem else "horizon",), about_horizon
+    too_long = horizon_problem(scenario.horizon)
+    if too_long:
+        yield ("horizon",), too_long
+    else:
+        yield from ((("traffic",), problem) for problem in scenario.traffic.problems(scenario.horizon))
     if scenario.initial_transient >= scenario.horizon:
         transient, horizon = duration_text(scenario.initial_transient), duration_text(scenario.horizon)
         yield (
@@ -98,7 +98,7 @@ def _run(scenario: Scenario) -> Iterator[Finding]:
         yield ("baseline",), f'no endpoint is named "{scenario.baseline}", {nearest(scenario.baseline, names)}'
 
 
-def _times(scenario: Scenario, endpoint: Endpoint, where: Path) -> Iterator[Finding]:
+def _times(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:
     """Service and startup times have to be given, and on average to fit into the limits."""
     service, place = endpoint.service_time, (*where, "service_time")
     if service is None:
@@ -118,7 +118,9 @@ def _times(scenario: Scenario, endpoint: Endpoint, where: Path) -> Iterator[Find
         yield from _too_long("startup time", startup, "startup_limit", endpoint, place)
 
 
-def _too_long(what: str, time: DurationDistribution, field: str, endpoint: Endpoint, place: Path) -> Iterator[Finding]:
+def _too_long(
+    what: str, time: DurationDistribution, field: str, endpoint: Endpoint, place: KeyPath
+) -> Iterator[Finding]:
     limit = getattr(endpoint, field)
     mean = time.mean()
     if limit != "none" and mean > limit:
@@ -160,15 +162,7 @@ def largest(sizes: Any) -> tuple[float, bool]:
     return sizes.mean(), False
 
 
-def sheet_reference(prices: Any, folder: Path_) -> Any:
-    """What `load_sheet` takes: the path of a file if there is one of that name, else the name of a bundled sheet."""
-    if not isinstance(prices, str):
-        return prices
-    file = folder / prices
-    return file if file.suffix or file.is_file() else prices
-
-
-def _prices(endpoint: Endpoint, sheet: PriceSheet, where: Path) -> Iterator[Finding]:
+def _prices(endpoint: Endpoint, sheet: PriceSheet, where: KeyPath) -> Iterator[Finding]:
     for item in endpoint.price_items():
         try:
             sheet.price(item)

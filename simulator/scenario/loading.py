@@ -15,8 +15,7 @@ from simulator.errors import Problem, ScenarioError
 from simulator.scenario.checks import problems_of_endpoints
 from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
-from simulator.scenario.places import READERS, Document, Places, path_text, read_yaml, value_text
-from simulator.scenario.places import Path as PathInside
+from simulator.scenario.places import READERS, Document, KeyPath, Places, path_text, read_yaml, value_text
 from simulator.scenario.schema import Outline, json_schema
 from simulator.scenario.wording import nearest, problems_of
 
@@ -64,7 +63,7 @@ def load_scenario(
     return scenario
 
 
-def _tell(document: Document, error: ValidationError, context: dict[str, Path], overridden: set[PathInside]) -> None:
+def _tell(document: Document, error: ValidationError, context: dict[str, Path], overridden: set[KeyPath]) -> None:
     """Add to a document all that is wrong in it, in the order of the file."""
     outline = Outline(json_schema(), document.data)
     found = problems_of(error, document.data, document.places, outline, overridden)

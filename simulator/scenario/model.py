@@ -26,8 +26,8 @@ from pydantic_core import PydanticCustomError
 from simulator.distributions import Distribution, DurationDistribution, SizeDistribution
 from simulator.endpoints import Endpoint, Serverless
 from simulator.errors import InputError, ScenarioError, SimulatorError
-from simulator.prices import PriceSheet, load_sheet
-from simulator.scenario.checks import DEFAULT_PRICES, problems_between_fields, sheet_reference
+from simulator.prices import DEFAULT_SHEET, PriceSheet, load_sheet
+from simulator.scenario.checks import problems_between_fields
 from simulator.scenario.wording import BETWEEN_FIELDS, nearest
 from simulator.traffic import Arrivals, Clock, Traffic
 from simulator.units import HOURS_PER_MONTH, Seconds, Share
@@ -109,7 +109,7 @@ class Scenario(BaseModel):
     )
     description: str = Field("", description="The question that the scenario asks.")
     prices: str | dict[str, Any] = Field(
-        DEFAULT_PRICES, description="A bundled price sheet, the path of a file, or a sheet written here."
+        DEFAULT_SHEET, description="A bundled price sheet, the path of a file, or a sheet written here."
     )
     horizon: Annotated[Seconds, Field(gt=0)] = Field(description="Simulated time of one replication.")
     replications: Annotated[WholeNumber, Field(ge=1)] = Field(20, description="Realisations of the traffic.")
@@ -149,7 +149,7 @@ class Scenario(BaseModel):
         problems: list[tuple[tuple[str | int, ...], str]] = []
         sheet = None
         try:
-            sheet = load_sheet(sheet_reference(self.prices, folder))
+            sheet = load_sheet(self.prices, folder)
         except ScenarioError as error:
             problems += [(("prices",), problem.text(None)) for problem in error.problems]
         except (SimulatorError, ValueError) as error:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.errors import Problem
-from simulator.scenario.places import Document, Path, path_text, read_yaml, value_text
+from simulator.scenario.places import Document, KeyPath, path_text, read_yaml, value_text
 
 _PART = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[([^\[\]]+)\]")
 
 
-def parse_path(text: str) -> Path:
+def parse_path(text: str) -> KeyPath:
     """Parts of a path; what stands in brackets is a position in a list or the name of an entry.
 
     Raises
@@ -51,7 +51,7 @@ def parse_assignment(text: str) -> tuple[str, str]:
     return path.strip(), value.strip()
 
 
-def apply_overrides(document: Document, overrides: Mapping[str, Any]) -> set[Path]:
+def apply_overrides(document: Document, overrides: Mapping[str, Any]) -> set[KeyPath]:
     """Set values in a document; what cannot be set is added to its problems.
 
     Parameters
@@ -63,7 +63,7 @@ def apply_overrides(document: Document, overrides: Mapping[str, Any]) -> set[Pat
 
     Returns
     -------
-    set of Path
+    set of KeyPath
         The paths that were set. Whether such keys exist is seen when the document is validated.
     """
     done = set()
@@ -89,10 +89,10 @@ def _read(given: Any) -> Any:
     return document.data
 
 
-def _set(data: Any, path: Path, value: Any) -> Path:
+def _set(data: Any, path: KeyPath, value: Any) -> KeyPath:
     """Set one value; gives the path back with positions in place of names."""
     at = data
-    found: Path = ()
+    found: KeyPath = ()
     for depth, part in enumerate(path):
         last = depth == len(path) - 1
         where = path_text(found) or "the scenario"

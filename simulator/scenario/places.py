@@ -18,7 +18,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from simulator.errors import Problem
 
 #: Where a value stands in a document: keys of mappings and positions in lists.
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 #: Line and column, both counted from 1.
 Place = tuple[int, int]
 
@@ -50,29 +50,29 @@ class Places:
 
     Parameters
     ----------
-    keys : dict of Path to Place
+    keys : dict of KeyPath to Place
         Where the key of an entry stands (for an entry of a list: its value).
-    values : dict of Path to Place
+    values : dict of KeyPath to Place
         Where the value stands.
     """
 
-    keys: dict[Path, Place] = field(default_factory=dict)
-    values: dict[Path, Place] = field(default_factory=dict)
+    keys: dict[KeyPath, Place] = field(default_factory=dict)
+    values: dict[KeyPath, Place] = field(default_factory=dict)
 
-    def key(self, path: Path) -> Place | None:
+    def key(self, path: KeyPath) -> Place | None:
         """Place of the key of an entry; where the document has none, of the nearest entry around it."""
         return self._nearest(self.keys, path)
 
-    def value(self, path: Path) -> Place | None:
+    def value(self, path: KeyPath) -> Place | None:
         """Place of a value; where the document has none, of the key of the nearest entry around it."""
         return self.values.get(path) or self.key(path)
 
-    def _nearest(self, places: dict[Path, Place], path: Path) -> Place | None:
+    def _nearest(self, places: dict[KeyPath, Place], path: KeyPath) -> Place | None:
         while path and path not in places:
             path = path[:-1]
         return places.get(path)
 
-    def forget(self, path: Path) -> None:
+    def forget(self, path: KeyPath) -> None:
         """Drop what stands at and below a path, because it no longer comes from the file."""
         for places in (self.keys, self.values):
             for known in [p for p in places if p[: len(path)] == path]:
@@ -168,7 +168,7 @@ class _Walk:
         self.inside: set[int] = set()
         self.seen = 0
 
-    def visit(self, node: Node, path: Path, key_place: Place | None = None) -> None:
+    def visit(self, node: Node, path: KeyPath, key_place: Place | None = None) -> None:
         place = _place(node)
         self.places.values[path] = place
         self.places.keys[path] = key_place or place
@@ -186,7 +186,7 @@ class _Walk:
                 self.visit(item, (*path, position))
         self.inside.remove(id(node))
 
-    def _visit_mapping(self, node: MappingNode, path: Path) -> None:
+    def _visit_mapping(self, node: MappingNode, path: KeyPath) -> None:
         first: dict[str, Place] = {}
         # What is merged in (`<<`) comes first: the mapping's own keys take precedence over it.
         for key_node, value_node in node.value:
@@ -202,7 +202,7 @@ class _Walk:
                 first[key] = place
                 self.visit(value_node, (*path, key), place)
 
-    def _visit_merged(self, node: Node, path: Path) -> None:
+    def _visit_merged(self, node: Node, path: KeyPath) -> None:
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if isinstance(source, MappingNode):
                 for key_node, value_node in source.value:

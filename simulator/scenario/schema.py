@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, Final
 
-from simulator.scenario.places import Path
+from simulator.scenario.places import KeyPath
 
 #: Where the published schema stands; `endpointsim schema -o` writes it anew, a test fails if it differs.
-PUBLISHED: Final = FilePath(__file__).with_name("scenario-v1.json")
+PUBLISHED: Final = Path(__file__).with_name("scenario-v1.json")
 
 
 def json_schema() -> dict[str, Any]:
@@ -46,15 +46,15 @@ class Outline:
         self.schema = schema
         self.data = data
 
-    def keys(self, path: Path) -> list[str]:
+    def keys(self, path: KeyPath) -> list[str]:
         """Keys that the mapping at a path may have, in the order of the schema."""
         return list(dict.fromkeys(key for part in self._at(path) for key in part.get("properties", {})))
 
-    def kinds(self, path: Path) -> list[str]:
+    def kinds(self, path: KeyPath) -> list[str]:
         """Kinds that the mapping at a path may have."""
         return list(dict.fromkeys(kind for part in self._at(path) for kind in _kinds(part)))
 
-    def _at(self, path: Path) -> list[dict[str, Any]]:
+    def _at(self, path: KeyPath) -> list[dict[str, Any]]:
         found = list(self._expanded(self.schema))
         data = self.data
         for part in path:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from simulator.errors import Problem
-from simulator.scenario.places import Path, Place, Places, path_text, value_text
+from simulator.scenario.places import KeyPath, Place, Places, path_text, value_text
 from simulator.scenario.schema import Outline
 
 #: Custom error type under which `Scenario` reports problems between fields, each with its own path.
@@ -60,7 +60,7 @@ def problems_of(
     data: Any,
     places: Places,
     outline: Outline,
-    overridden: Collection[Path] = (),
+    overridden: Collection[KeyPath] = (),
 ) -> list[Problem]:
     """What is wrong, in the order of the file.
 
@@ -77,7 +77,7 @@ def problems_of(
     overridden : collection of paths
         What was set from outside the file; its problems say so.
     """
-    found: dict[tuple[Path, str], Place | None] = {}
+    found: dict[tuple[KeyPath, str], Place | None] = {}
     told = [one for detail in error.errors(include_url=False) for one in _told(detail, data, outline)]
     for path, message, at_key in _joined(told):
         if any(path[: len(outside)] == outside for outside in overridden):
@@ -88,9 +88,9 @@ def problems_of(
     return sorted(problems, key=lambda p: (p.line or 0, p.column or 0))
 
 
-def _joined(told: Iterable[tuple[Path, str, bool]]) -> Iterable[tuple[Path, str, bool]]:
+def _joined(told: Iterable[tuple[KeyPath, str, bool]]) -> Iterable[tuple[KeyPath, str, bool]]:
     """The types that one value may have, of which pydantic tells each by itself, in one message."""
-    joined: dict[tuple[Path, str], tuple[Path, str, bool]] = {}
+    joined: dict[tuple[KeyPath, str], tuple[KeyPath, str, bool]] = {}
     for path, message, at_key in told:
         shown, is_not, kind = message.rpartition(" is not ")
         is_type = f"{is_not[1:]}{kind}" in _EXPECTED.values()
@@ -103,7 +103,7 @@ def _joined(told: Iterable[tuple[Path, str, bool]]) -> Iterable[tuple[Path, str,
     return joined.values()
 
 
-def _told(detail: ErrorDetails, data: Any, outline: Outline) -> Iterable[tuple[Path, str, bool]]:
+def _told(detail: ErrorDetails, data: Any, outline: Outline) -> Iterable[tuple[KeyPath, str, bool]]:
     """Path, message, and whether it is about the key rather than its value."""
     kind, context = detail["type"], detail.get("ctx", {})
     path, value, rest = _locate(detail["loc"], data)
@@ -158,12 +158,12 @@ def _about_value(kind: str, context: dict[str, Any], value: Any, message: str) -
     return f"{shown}: {message[:1].lower()}{message[1:]}"
 
 
-def _locate(loc: tuple[str | int, ...], data: Any) -> tuple[Path, Any, tuple[str | int, ...]]:
+def _locate(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any, tuple[str | int, ...]]:
     """The path in the document, the value there, and what of pydantic's location lies beyond it.
 
     Pydantic's location also holds the kinds of the unions it went through; the document does not.
     """
-    path: Path = ()
+    path: KeyPath = ()
     at = data
     beyond: tuple[str | int, ...] = ()
     for part in loc:

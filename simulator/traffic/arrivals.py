@@ -82,11 +82,8 @@ class Arrivals(BaseModel, ABC):
 
     def problems(self, horizon_s: float) -> list[str]:
         """Why this traffic cannot be used with a horizon; empty if it can."""
-        if not (horizon_s > 0 and math.isfinite(horizon_s)):
-            return [f"the horizon is {horizon_s:g} s, must be more than 0"]
-        if horizon_s > LONGEST_S:
-            return [f"the horizon is {horizon_s:g} s, must be at most a century ({LONGEST_S:g} s)"]
-        return []
+        problem = horizon_problem(horizon_s)
+        return [f"the horizon is {problem}"] if problem else []
 
     @abstractmethod
     def pieces(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
@@ -127,6 +124,15 @@ class Arrivals(BaseModel, ABC):
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Only what has a value."""
         return {name: value for name, value in handler(self).items() if value is not None}
+
+
+def horizon_problem(horizon_s: float) -> str | None:
+    """What no traffic could fill, and what is allowed; None if the length is fine."""
+    if not (horizon_s > 0 and math.isfinite(horizon_s)):
+        return f"{horizon_s:g} s, must be more than 0"
+    if horizon_s > LONGEST_S:
+        return f"{horizon_s:g} s, must be at most a century ({LONGEST_S:g} s)"
+    return None
 
 
 NO_REQUESTS: Final = "The mean rate is 0: no request arrives."
