@@ -54,6 +54,11 @@ class Estimate:
         return self.low is not None and self.high is not None
 
     @property
+    def is_none_seen(self) -> bool:
+        """Whether several replications showed nothing at all: a value of 0 that has no interval (`fraction`)."""
+        return self.value == 0 and not self.has_interval and self.n >= 2
+
+    @property
     def half_width(self) -> float | None:
         """Half the length of the interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2

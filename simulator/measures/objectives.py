@@ -187,7 +187,7 @@ def judge(objective: Objective, estimate: Estimate, held: Sequence[bool | None],
     if estimate.value is None:
         return Judgement(objective, Verdict.NO_DATA, estimate, misses, reason=estimate.method)
     low, high = estimate.low, estimate.high
-    if (low is None or high is None) and estimate.value == 0 and estimate.n >= 2:
+    if estimate.is_none_seen:
         low = high = 0.0
     if low is None or high is None:
         return Judgement(objective, Verdict.UNDECIDED, estimate, misses, reason=estimate.method)

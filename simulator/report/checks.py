@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.measures.percentiles import LEVELS
 from simulator.report.numbers import latency, plain, significant
-from simulator.report.reading import Reading, in_words, money, records
+from simulator.report.reading import Reading, in_words, money
+from simulator.study.replicate import objectives_of
 
 if TYPE_CHECKING:
     from simulator.endpoints import RealTime, Serverless
@@ -90,7 +91,7 @@ def _serverless(reading: Reading, endpoint: Serverless) -> list[str]:
     if not endpoint.provisioned_concurrency:
         price = scenario.price_sheet.price(endpoint.price_items()[0])
         cost = load * float(price.value) * scenario.month
-        lines = [row for row in records(reading.study.bill_lines()) if row["endpoint"] == endpoint.name]
+        lines = [row for row in reading.bill_lines if row["endpoint"] == endpoint.name]
         simulated = "".join(f", simulated ${money(plain(row['monthly_usd']))}" for row in lines[:1])
         sentences.append(
             f"{endpoint.name}: {significant(rate)}/s × {latency(plain(1e3 * service_s))} × ${price.value:f}/s × "
@@ -131,7 +132,7 @@ def warnings(reading: Reading) -> list[str]:
 
 def lost(reading: Reading) -> list[str]:
     """Endpoints that fail many requests while no objective limits that: their latencies are of the others alone."""
-    if any(objective.split("<")[0].strip() in _LIMITS_LOSS for objective in reading.scenario.objectives):
+    if any(objective.measure.name in _LIMITS_LOSS for objective in objectives_of(reading.scenario)):
         return []
     return [
         f"{name}: {reading.text(name, 'failed_fraction')} of requests are not completed, and no objective limits that; "

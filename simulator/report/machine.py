@@ -74,7 +74,7 @@ def facts(study: Study) -> dict[str, Any]:
             for row in records(study.pooled())
         ],
         "traffic": [{name: _plain(value) for name, value in row.items()} for row in records(study.traffic())],
-        "bill_lines": [{name: _plain(value) for name, value in row.items()} for row in records(study.bill_lines())],
+        "bill_lines": [{name: _plain(value) for name, value in row.items()} for row in reading.bill_lines],
         "price_remarks": study.price_remarks(),
         "notes": study.notes(),
     }

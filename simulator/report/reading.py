@@ -58,6 +58,11 @@ class Reading:
         return replications
 
     @cached_property
+    def bill_lines(self) -> list[dict[str, Any]]:
+        """One row an endpoint and line of the bill."""
+        return records(self.study.bill_lines())
+
+    @cached_property
     def finished(self) -> int:
         """Replications that there are."""
         return int(self.replications["replication"].nunique())

@@ -244,7 +244,7 @@ def bill(reading: Reading) -> Table:
             f"${row['unit_price']}/{row['unit']}",
             str(row["price_status"]),
         )
-        for row in records(reading.study.bill_lines())
+        for row in reading.bill_lines
     )
     return Table("Bill of a month, mean", ("line", "a month", "", "unit price", "price is"), rows)
 

@@ -181,7 +181,7 @@ def judgement_line(judgement: Judgement) -> str:
         text += f" ({judgement.reason}" + (f"; about {needed:,} replications would decide)" if needed else ")")
     elif judgement.verdict is Verdict.NO_DATA and judgement.reason not in ("", found):
         text += f" ({judgement.reason})"
-    elif judgement.estimate.method.startswith("none in"):
+    elif judgement.estimate.is_none_seen:
         text += f" ({judgement.estimate.method})"
     elif judgement.misses.value:
         share = f"{100 * judgement.misses.value:.3g} %"

@@ -67,10 +67,9 @@ class Sample:
             costs, completed = self._cost_and_completed()
             return intervals.ratio(costs, completed, self.confidence, factor=1000.0).within(0.0)
         values = self.column(measure.name)
-        if measure.kind is Kind.SHARE and measure.name != "utilization":
-            return intervals.fraction(values, self.confidence)
-        if measure.kind is Kind.COUNT and not any(values):
-            # What no replication has seen is not known to be 0 for sure.
+        is_fraction = measure.kind is Kind.SHARE and measure.name != "utilization"
+        # What no replication has seen is not known to be 0 for sure: a count of 0 is told as a fraction of 0 is.
+        if is_fraction or (measure.kind is Kind.COUNT and not any(values)):
             return intervals.fraction(values, self.confidence)
         greatest = 1.0 if measure.kind is Kind.SHARE else None
         estimate = intervals.mean(values, self.confidence).within(0.0, greatest)

@@ -11,7 +11,7 @@ from simulator.report.figures.cost import CostLine, monthly_cost
 from simulator.report.figures.plane import cost_against_latency
 from simulator.report.figures.tail import Limit, latency_tail
 from simulator.report.figures.timeline import Timeline, timeline
-from simulator.report.reading import Reading, records
+from simulator.report.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def _monthly(reading: Reading) -> dict[str, Estimate]:
 
 def _bills(reading: Reading) -> dict[str, list[CostLine]]:
     bills: dict[str, list[CostLine]] = {name: [] for name in reading.endpoints}
-    for row in records(reading.study.bill_lines()):
+    for row in reading.bill_lines:
         # Lines that cost nothing would only fill the legend.
         if row["monthly_usd"]:
             bills[row["endpoint"]].append(CostLine(str(row["line"]), bool(row["is_fixed"]), float(row["monthly_usd"])))
