@@ -22,7 +22,7 @@ import simpy
 from simpy.events import EventPriority
 
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
-from simulator.engines.tables import NONE, Demand, Instances, Outcome, Reason, Requests, Run
+from simulator.engines.tables import NONE, Demand, Instances, Outcome, Reason, Requests, Run, Settled
 from simulator.errors import InputError
 from simulator.units import FOREVER
 
@@ -52,6 +52,33 @@ def simulate(pool: Pool, demand: Demand) -> Run:
     endpoint = LaunchingEndpoint(pool, demand) if pool.launches else StandingEndpoint(pool, demand)
     endpoint.env.run()
     return endpoint.run()
+
+
+class Simulation:
+    """A pool that is fed demand block by block.
+
+    Parameters
+    ----------
+    pool : Pool
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._held: list[Demand] = []
+
+    def feed(self, block: Demand) -> Settled:
+        """What is settled after the next block; nothing is before the end."""
+        self._held.append(block)
+        nothing = np.empty(0, np.int64)
+        no_instances = Instances(nothing, nothing, nothing)
+        return Settled(Demand.from_arrays(nothing, 1), Requests.empty(0), nothing, no_instances, nothing, 0)
+
+    def finish(self) -> Settled:
+        """The rest."""
+        demand = Demand.joined(self._held) if self._held else Demand.from_arrays(np.empty(0, np.int64), 1)
+        run = simulate(self._pool, demand)
+        instances = run.instances
+        return Settled(demand, run.requests, instances.launch_ns, instances, np.arange(len(instances)), FOREVER)
 
 
 class Rank(IntEnum):

@@ -217,6 +217,10 @@ class Requests:
             is_cold=np.zeros(n, np.bool_),
         )
 
+    def rows(self, start: int, stop: int) -> Requests:
+        """The requests from `start` up to, not including, `stop`."""
+        return Requests(*(getattr(self, f.name)[start:stop] for f in fields(Requests)))
+
     @staticmethod
     def joined(blocks: Sequence[Requests]) -> Requests:
         """One table from consecutive blocks."""
@@ -248,8 +252,44 @@ class Instances:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """What an engine knows for good after a block of demand, and has not given back before.
+
+    Parameters
+    ----------
+    demand : Demand
+        The oldest requests whose end is decided, in order of arrival; requests that came after one whose end is not
+        yet decided are held back with it.
+    requests : Requests
+        How they ended, in the same order.
+    launched_ns : ndarray of int64
+        Launches of instances, in order of number; those that are there from the start are in the first table. [ns]
+    gone : Instances
+        Instances that are gone, in order of number.
+    gone_numbers : ndarray of int64
+        Their numbers.
+    until_ns : int
+        No launch and no end of an instance that is given back later lies before this instant. [ns]
+    """
+
+    demand: Demand
+    requests: Requests
+    launched_ns: NDArray[np.int64]
+    gone: Instances
+    gone_numbers: NDArray[np.int64]
+    until_ns: int
+
+
+@dataclass(frozen=True)
 class Run:
     """What an engine gives back for one pool and one demand."""
 
     requests: Requests
     instances: Instances
+
+    @staticmethod
+    def joined(parts: Sequence[Settled]) -> Run:
+        """The tables of a run from all that was settled: every request, every instance in order of number."""
+        order = np.argsort(np.concatenate([part.gone_numbers for part in parts]))
+        columns = (np.concatenate([getattr(part.gone, f.name) for part in parts])[order] for f in fields(Instances))
+        return Run(Requests.joined([part.requests for part in parts]), Instances(*columns))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.tables import NONE, Instances
+from simulator.engines.tables import NONE, Settled
 from simulator.units import FOREVER
 
 
@@ -46,22 +46,26 @@ class Peak:
         self.most = 0
 
     def add(self, begin: NDArray[np.int64], end: NDArray[np.int64], settled_ns: int) -> None:
-        """Add intervals.
+        """Add beginnings and ends; an end may come with a later call than its beginning.
 
         Parameters
         ----------
-        begin, end : ndarray of int64, shape (n,)
-            In any order. [ns]
+        begin, end : ndarray of int64
+            In any order; no end before its beginning. [ns]
         settled_ns : int
-            No interval that is added later begins before this. [ns]
+            Nothing that is added later lies before this, nor an end at it. [ns]
         """
         from simulator.measures.sweeps import most_at_once
 
-        begin, end = clipped(begin, end, self._from_ns, self._until_ns)
-        begin = np.sort(np.concatenate([self._begin, begin]))
-        end = np.sort(np.concatenate([self._end, end]))
+        # What is over, or open already, where the look begins only has to be counted.
+        begin, end = begin[begin < self._until_ns], end[end < self._until_ns]
+        before, over = begin <= self._from_ns, end <= self._from_ns
+        self._open += int(before.sum()) - int(over.sum())
+        begin = np.sort(np.concatenate([self._begin, begin[~before]]))
+        end = np.sort(np.concatenate([self._end, end[~over]]))
         begun, ended = np.searchsorted(begin, settled_ns, "right"), np.searchsorted(end, settled_ns, "right")
-        self.most = max(self.most, int(most_at_once(begin[:begun], end[:ended], self._open)))
+        if settled_ns >= self._from_ns:
+            self.most = max(self.most, self._open, int(most_at_once(begin[:begun], end[:ended], self._open)))
         self._open += int(begun) - int(ended)
         self._begin, self._end = begin[begun:], end[ended:]
 
@@ -97,30 +101,49 @@ class InstanceTime:
     startup_ns: int
 
 
-def instance_time(instances: Instances, first_launched: int, from_ns: int, until_ns: int) -> InstanceTime:
-    """Instance-time of a run.
+class InstanceTally:
+    """Accumulates instance-time as instances are launched and go, in memory that follows those that are there.
 
     Parameters
     ----------
-    instances : Instances
-        All of the run.
-    first_launched : int
-        Number of the first instance that a request caused; those before it were there from the start.
     from_ns, until_ns : int
         The measured part. [ns]
     """
-    launch, ready, gone = instances.launch_ns, instances.ready_ns, instances.gone_ns
-    failed = ready == NONE
-    started = np.where(failed, gone, ready)
-    peak = Peak(from_ns, until_ns)
-    peak.add(launch, gone, FOREVER)
-    there_from, there_until = clipped(launch, gone, from_ns, until_ns)
-    starting_from, starting_until = clipped(launch, started, from_ns, until_ns)
-    return InstanceTime(
-        there_ns=total(there_until - there_from),
-        starting_ns=total(starting_until - starting_from),
-        most=peak.finish(),
-        launched=len(instances) - first_launched,
-        failed=int(failed.sum()),
-        startup_ns=total(started - launch),
-    )
+
+    def __init__(self, from_ns: int, until_ns: int) -> None:
+        self._from_ns, self._until_ns = from_ns, until_ns
+        self._peak = Peak(from_ns, until_ns)
+        self._there_ns = self._starting_ns = self._startup_ns = 0
+        self._launched = self._failed = 0
+
+    def add(self, settled: Settled) -> None:
+        """Add the instances that were launched and those that are gone."""
+        launch, ready, gone = settled.gone.launch_ns, settled.gone.ready_ns, settled.gone.gone_ns
+        failed = ready == NONE
+        started = np.where(failed, gone, ready)
+        there_from, there_until = clipped(launch, gone, self._from_ns, self._until_ns)
+        starting_from, starting_until = clipped(launch, started, self._from_ns, self._until_ns)
+        self._there_ns += total(there_until - there_from)
+        self._starting_ns += total(starting_until - starting_from)
+        self._startup_ns += total(started - launch)
+        self._failed += int(failed.sum())
+        self._launched += len(settled.launched_ns)
+        # Ends at `until_ns` may still come, and at one instant they go first.
+        self._peak.add(settled.launched_ns, gone, settled.until_ns - 1)
+
+    def finish(self, there_from_start: int) -> InstanceTime:
+        """Instance-time, all instances added.
+
+        Parameters
+        ----------
+        there_from_start : int
+            Instances that no request caused.
+        """
+        return InstanceTime(
+            there_ns=self._there_ns,
+            starting_ns=self._starting_ns,
+            most=self._peak.finish(),
+            launched=self._launched - there_from_start,
+            failed=self._failed,
+            startup_ns=self._startup_ns,
+        )

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from simulator.endpoints import Endpoint, Serverless
 from simulator.engines.pool import Pool, Routing
-from simulator.engines.tables import NONE, Demand, Instances, Outcome, Reason, Requests
+from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests, Settled
 from simulator.measures import kernels
 from simulator.measures.histogram import BINS, Histogram
-from simulator.measures.instance_time import InstanceTime, Peak, instance_time, total
+from simulator.measures.instance_time import InstanceTally, InstanceTime, Peak, total
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import LEVELS, Level, rank
 from simulator.measures.sweeps import gather
@@ -87,6 +87,7 @@ class Tally:
         self._any = False
         self._concurrency: Peak | None = Peak(from_ns, until_ns)
         self._client_gone = Peak(from_ns, until_ns)
+        self._instances = InstanceTally(from_ns, until_ns)
 
     @classmethod
     def of(
@@ -114,24 +115,20 @@ class Tally:
             levels=levels,
         )
 
-    def add(self, demand: Demand, requests: Requests) -> None:
-        """Add the next block: its demand and how it ended.
-
-        Parameters
-        ----------
-        demand : Demand
-            The block, in order of arrival; none earlier than the last one added before.
-        requests : Requests
-            Its final rows.
-        """
+    def add(self, settled: Settled) -> None:
+        """Add what an engine has settled: requests in order of arrival, and instances."""
+        self._instances.add(settled)
+        demand, requests = settled.demand, settled.requests
         if len(demand) == 0:
             return
         self._any = True
         first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
         if first > 0:
-            self._add_rows(demand.rows(0, first), _rows(requests, 0, first), measured=False)
-        if first < len(demand):
-            self._add_rows(demand.rows(first, len(demand)), _rows(requests, first, len(demand)), measured=True)
+            self._add_rows(demand.rows(0, first), requests.rows(0, first), measured=False)
+        if first == 0:
+            self._add_rows(demand, requests, measured=True)
+        elif first < len(demand):
+            self._add_rows(demand.rows(first, len(demand)), requests.rows(first, len(demand)), measured=True)
         if self._counts[kernels.COMPLETED] > len(self._latencies):
             self._latencies = np.empty(0, np.int64)
         self._add_peaks(demand.arrival_ns, requests)
@@ -216,13 +213,8 @@ class Tally:
             return instances_max
         return self._ceiling()
 
-    def finish(self, instances: Instances) -> Measured:
-        """What was measured, all blocks added.
-
-        Parameters
-        ----------
-        instances : Instances
-            Every instance of the run.
+    def finish(self) -> Measured:
+        """What was measured, everything settled added.
 
         Raises
         ------
@@ -233,7 +225,7 @@ class Tally:
         sums = [(int(c) << 64) + int(s) for c, s in zip(self._carries, self._sums, strict=True)]
         pool, span_ns = self._pool, self._until_ns - self._from_ns
         there_from_start = pool.standing + (1 if pool.starts_warm and self._any else 0)
-        time = instance_time(instances, there_from_start, self._from_ns, self._until_ns)
+        time = self._instances.finish(there_from_start)
         completed = counts[kernels.COMPLETED]
         places_ns = pool.standing * pool.places * span_ns if not pool.launches else time.there_ns
         busy_ns = sums[kernels.BUSY] if len(self._busy_until) else sums[kernels.IN_SERVICE]
@@ -341,12 +333,6 @@ def select(values: NDArray[np.int64], counts: NDArray[np.int64], ranks: Sequence
         place = one - int(upto[index] - counts[index]) - 1
         found.append(int(np.partition(inside, place)[place]))
     return found
-
-
-def _rows(requests: Requests, first: int, last: int) -> Requests:
-    if first == 0 and last == len(requests):
-        return requests
-    return Requests(*(getattr(requests, name)[first:last] for name in Requests.__dataclass_fields__))
 
 
 def _bytes(column: NDArray[np.int64], counted: NDArray[np.bool_]) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.pool import Pool
-from simulator.engines.tables import NONE, Demand, Instances, Outcome, Requests
+from simulator.engines.tables import NONE, Outcome, Settled
 from simulator.units import NS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -131,10 +131,14 @@ class TimelineTally:
         """Periods, length of one and horizon [ns]."""
         return self._periods, self._period_ns, self._horizon_ns
 
-    def add(self, demand: Demand, requests: Requests) -> None:
-        """Add the next block: its demand and its final rows."""
+    def add(self, settled: Settled) -> None:
+        """Add what an engine has settled: requests in order of arrival, and instances."""
         from simulator.measures.sweeps import first_busy
 
+        gone = settled.gone
+        self._starting.add(gone.launch_ns, np.where(gone.ready_ns == NONE, gone.gone_ns, gone.ready_ns))
+        self._there.add(gone.launch_ns, gone.gone_ns)
+        demand, requests = settled.demand, settled.requests
         period = demand.arrival_ns // self._period_ns
         for name, counted in (
             ("arrivals", None),
@@ -153,11 +157,8 @@ class TimelineTally:
             first_busy(start_ns, release_ns, requests.instance[served], self._busy_until, since_ns)
             self._busy.add(since_ns, release_ns)
 
-    def finish(self, instances: Instances) -> Timeline:
-        """The series, all blocks added."""
-        started_ns = np.where(instances.ready_ns == NONE, instances.gone_ns, instances.ready_ns)
-        self._starting.add(instances.launch_ns, started_ns)
-        self._there.add(instances.launch_ns, instances.gone_ns)
+    def finish(self) -> Timeline:
+        """The series, everything settled added."""
         starting_ns, served_ns = self._starting.times(), self._served.times()
         return Timeline(
             period_ns=self._period_ns,

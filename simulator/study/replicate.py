@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.demand import replication_blocks
-from simulator.engines import reference
-from simulator.engines.compiled import Simulation
+from simulator.engines import compiled, reference
 from simulator.engines.pool import Pool
-from simulator.engines.tables import Demand, Instances, Requests
+from simulator.engines.tables import Demand, Settled
 from simulator.errors import InputError
 from simulator.measures.measured import Measured
 from simulator.measures.objectives import Objective, parse_objective
@@ -148,31 +147,17 @@ class _Endpoint:
     """One endpoint under a stream of demand, measured as it goes by."""
 
     def __init__(self, pool: Pool, tally: Tally, timeline: TimelineTally | None, engine: Engine) -> None:
-        self._pool, self._tally, self._timeline = pool, tally, timeline
-        self._simulation = Simulation(pool) if engine == "compiled" else None
-        # The reference engine needs the whole demand at once.
-        self._held: list[Demand] = []
+        self._tally, self._timeline = tally, timeline
+        self._simulation = compiled.Simulation(pool) if engine == "compiled" else reference.Simulation(pool)
 
     def feed(self, demand: Demand) -> None:
-        if self._simulation is None:
-            self._held.append(demand)
-        else:
-            self._add(demand, self._simulation.feed(demand))
+        self._add(self._simulation.feed(demand))
 
     def finish(self) -> tuple[Measured, Timeline | None]:
-        instances = self._instances()
-        timeline = None if self._timeline is None else self._timeline.finish(instances)
-        return self._tally.finish(instances), timeline
+        self._add(self._simulation.finish())
+        return self._tally.finish(), None if self._timeline is None else self._timeline.finish()
 
-    def _instances(self) -> Instances:
-        if self._simulation is not None:
-            return self._simulation.finish()
-        demand = Demand.joined(self._held) if self._held else Demand.from_arrays(np.empty(0, np.int64), 1)
-        run = reference.simulate(self._pool, demand)
-        self._add(demand, run.requests)
-        return run.instances
-
-    def _add(self, demand: Demand, requests: Requests) -> None:
-        self._tally.add(demand, requests)
+    def _add(self, settled: Settled) -> None:
+        self._tally.add(settled)
         if self._timeline is not None:
-            self._timeline.add(demand, requests)
+            self._timeline.add(settled)

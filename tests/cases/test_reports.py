@@ -16,6 +16,7 @@ from simulator.measures.measured import Measured
 from simulator.measures.tally import Tally
 from simulator.units import NS_PER_SECOND
 from tests.cases.asking import column, serverless, study
+from tests.engines.settled import settled_of
 
 MS = 1_000_000
 
@@ -77,8 +78,9 @@ def host(service_ns: int, requests: int = 1000) -> Measured:
     demand = Demand.from_arrays(np.arange(requests) * 2 * NS_PER_SECOND, service_ns)
     run = compiled.simulate(pool, demand)
     tally = Tally(pool, from_ns=0, until_ns=2 * requests * NS_PER_SECOND)
-    tally.add(demand, run.requests)
-    return tally.finish(run.instances)
+    for part in settled_of(demand, run):
+        tally.add(part)
+    return tally.finish()
 
 
 def test_case_c37_percentiles_are_merged_not_averaged() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simulator.engines import compiled, reference
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
-from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests, Run
+from simulator.engines.tables import NONE, Demand, Outcome, Reason, Run
 from simulator.units import FOREVER
 from tests.engines import cases
 
@@ -25,8 +25,7 @@ def in_blocks(pool: Pool, demand: Demand, dice: random.Random) -> Run:
     rows = []
     for block in cases.blocks(dice, demand):
         rows.append(simulation.feed(block))
-        assert len(block) == len(rows[-1])
-    return Run(Requests.joined(rows), simulation.finish())
+    return Run.joined([*rows, simulation.finish()])
 
 
 def assert_agree(pool: Pool, demand: Demand, dice: random.Random) -> Run:

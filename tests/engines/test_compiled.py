@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 from simulator.engines.compiled import Simulation, releases, simulate
 from simulator.engines.pool import IDLE_ROUTINGS, INSTANCE_ROUTINGS, OnGiveUp, Pool, Routing, TimeoutFrom
-from simulator.engines.tables import Demand, Requests, Run
+from simulator.engines.tables import Demand, Run
 from simulator.units import FOREVER
 from tests.engines.event_calendar import Calendar
 
@@ -34,7 +34,7 @@ def fed_in_blocks(pool: Pool, demand: Demand, cuts: list[int], room: int = 1) ->
     simulation = Simulation(pool, room=room)
     edges = [0, *cuts, len(demand)]
     tables = [simulation.feed(demand.rows(a, b)) for a, b in itertools.pairwise(edges)]
-    return Run(Requests.joined(tables), simulation.finish())
+    return Run.joined([*tables, simulation.finish()])
 
 
 def random_column(rng: np.random.Generator, n: int, low: int, high: int, scale: int, never: bool = False) -> Any:

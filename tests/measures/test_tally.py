@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from simulator.endpoints import RealTime, Serverless
 from simulator.engines import compiled
 from simulator.engines.pool import Pool, Routing, TimeoutFrom
-from simulator.engines.tables import Demand, Instances, Reason, Requests, Run
+from simulator.engines.tables import Demand, Reason, Requests, Run
 from simulator.measures.billed_time import usage_of
 from simulator.measures.histogram import BINS, Histogram
 from simulator.measures.measured import Measured
@@ -21,6 +20,7 @@ from simulator.measures.percentiles import LEVELS, Level, level, rank
 from simulator.measures.tally import BrokenIdentityError, Tally, select
 from simulator.units import FOREVER
 from tests.engines import cases
+from tests.engines.settled import settled_of
 from tests.measures import plain
 
 SEED = 20261125
@@ -36,10 +36,9 @@ def rows_of(requests: Requests, start: int, stop: int) -> Requests:
 def tallied(pool: Pool, demand: Demand, run: Run, cuts: list[int], **settings: Any) -> Measured:
     """What a tally measures of a run that is added in pieces."""
     tally = Tally(pool, **settings)
-    edges = [0, *sorted(cuts), len(demand)]
-    for start, stop in itertools.pairwise(edges):
-        tally.add(demand.rows(start, stop), rows_of(run.requests, start, stop))
-    return tally.finish(run.instances)
+    for part in settled_of(demand, run, cuts):
+        tally.add(part)
+    return tally.finish()
 
 
 def differences(expected: dict[str, Any], found: Measured) -> dict[str, tuple[Any, Any]]:
@@ -132,9 +131,10 @@ def test_usage_agrees_with_its_plain_reference(billed_time: str, granularity: st
     _, demand, run = busy_run(4000, launches=True)
     window = (10 * SECOND, int(demand.arrival_ns[-1]) + 1)
     tally = Tally.of(endpoint, from_ns=window[0], until_ns=window[1])
-    tally.add(demand, run.requests)
+    for part in settled_of(demand, run):
+        tally.add(part)
     expected = usage_of(endpoint, endpoint.pool(), demand, run.requests, run.instances, window)
-    assert expected == tally.finish(run.instances).usage
+    assert expected == tally.finish().usage
     assert expected.standing_ns > 0
     assert expected.on_demand_ns > 0
 
@@ -148,9 +148,10 @@ def test_a_real_time_endpoint_bills_no_request() -> None:
     run = compiled.simulate(endpoint.pool(), demand)
     window = (10 * SECOND, int(demand.arrival_ns[-1]) + 1)
     tally = Tally.of(endpoint, from_ns=window[0], until_ns=window[1])
-    tally.add(demand, run.requests)
+    for part in settled_of(demand, run):
+        tally.add(part)
     expected = usage_of(endpoint, endpoint.pool(), demand, run.requests, run.instances, window)
-    assert expected == tally.finish(run.instances).usage
+    assert expected == tally.finish().usage
     assert (0, 5 * (window[1] - window[0])) == (expected.standing_ns, expected.instance_ns)
 
 
@@ -215,8 +216,7 @@ def test_selection_by_bins_is_selection() -> None:
 def test_nothing_at_all() -> None:
     """Without a request every count is 0 and every mean is None, never NaN."""
     pool = Pool(0, True, Routing.MOST_RECENTLY_IDLE)
-    empty = Instances(*(np.empty(0, np.int64) for _ in range(3)))
-    found = Tally(pool, from_ns=0, until_ns=SECOND).finish(empty)
+    found = Tally(pool, from_ns=0, until_ns=SECOND).finish()
     values = found.values()
     assert (0, 0, None, None) == (found.requests, found.completed, found.least_ns, values["mean_latency"])
     assert None is values["cold_start_fraction"] is values["utilization"]
@@ -261,6 +261,6 @@ def test_memory_does_not_follow_the_requests() -> None:
         simulation = compiled.Simulation(Pool(1, False, Routing.CENTRAL_QUEUE, places=2))
         for block in range(repeats):
             demand = Demand.from_arrays((block * 1000 + np.arange(1000)) * SECOND, SECOND)
-            tally.add(demand, simulation.feed(demand))
+            tally.add(simulation.feed(demand))
         sizes.append(len(pickle.dumps(tally)))
     assert sizes[0] == pytest.approx(sizes[1], rel=0.01)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 
 import numpy as np
@@ -10,11 +9,12 @@ import pytest
 
 from simulator.engines import compiled
 from simulator.engines.pool import Pool, Routing
-from simulator.engines.tables import Demand, Requests, Run
+from simulator.engines.tables import Demand, Run
 from simulator.measures.measured import Measured
 from simulator.measures.tally import Tally
 from simulator.measures.timeline import COLUMNS, MOST_PERIODS, Timeline, TimelineTally, period_of
 from tests.engines import cases
+from tests.engines.settled import settled_of
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -24,10 +24,9 @@ DAY = 1440 * MINUTE
 def timeline_of(pool: Pool, demand: Demand, run: Run, horizon_ns: int, cuts: tuple[int, ...] = ()) -> Timeline:
     """Timeline of a run that is added in pieces."""
     tally = TimelineTally(pool, horizon_ns)
-    for start, stop in itertools.pairwise([0, *cuts, len(demand)]):
-        columns = (getattr(run.requests, name)[start:stop] for name in Requests.__dataclass_fields__)
-        tally.add(demand.rows(start, stop), Requests(*columns))
-    return tally.finish(run.instances)
+    for part in settled_of(demand, run, cuts):
+        tally.add(part)
+    return tally.finish()
 
 
 def test_by_hand() -> None:
@@ -57,8 +56,9 @@ def test_periods_add_up_to_the_tally(launches: bool) -> None:
         run = compiled.simulate(pool, demand)
         horizon_ns = (int(demand.arrival_ns[-1]) if len(demand) else 0) + 3 * SECOND
         tally = Tally(pool, from_ns=0, until_ns=horizon_ns)
-        tally.add(demand, run.requests)
-        measured: Measured = tally.finish(run.instances)
+        for part in settled_of(demand, run):
+            tally.add(part)
+        measured: Measured = tally.finish()
         cuts = tuple(sorted(dice.randint(0, len(demand)) for _ in range(2)))
         series = timeline_of(pool, demand, run, horizon_ns, cuts)
         assert series == timeline_of(pool, demand, run, horizon_ns)

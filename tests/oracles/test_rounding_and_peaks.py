@@ -9,6 +9,7 @@ import pytest
 
 from simulator.engines.pool import IDLE_ROUTINGS, Routing
 from simulator.measures.tally import Tally
+from tests.engines.settled import settled_of
 from tests.oracles import closed_forms as cf
 from tests.oracles import draws
 from tests.oracles.observed import observe, on_demand
@@ -67,8 +68,9 @@ def test_billed_time(size: Size) -> None:
         billed = {}
         for step, granularity_ns in steps_ns.items():
             tally = Tally(pool, from_ns=0, until_ns=seen.horizon_ns, granularity_ns=granularity_ns)
-            tally.add(seen.demand, seen.run.requests)
-            usage = tally.finish(seen.run.instances).usage
+            for part in settled_of(seen.demand, seen.run):
+                tally.add(part)
+            usage = tally.finish().usage
             billed[step] = usage.on_demand_ns / usage.served / 1e9
         # The two are nearly the same number, so the difference that rounding makes is held apart from chance.
         billed["added by 1 ms"] = billed["1 ms"] - float(service_s.mean())

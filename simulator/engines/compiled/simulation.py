@@ -9,7 +9,7 @@ from simulator.engines.compiled.instance_queues import InstanceQueues
 from simulator.engines.compiled.on_demand import OnDemand
 from simulator.engines.compiled.rows import all_throttled
 from simulator.engines.pool import Pool, Routing
-from simulator.engines.tables import Demand, Instances, Reason, Requests, Run
+from simulator.engines.tables import Demand, Instances, Reason, Requests, Run, Settled
 from simulator.units import FOREVER
 
 _ROOM = 1024
@@ -41,7 +41,7 @@ class Simulation:
             # The queue of the only instance is a central queue too, and does without telling workers apart.
             self._pool = InstanceQueues(pool, room)
 
-    def feed(self, block: Demand) -> Requests:
+    def feed(self, block: Demand) -> Settled:
         """How each request of the next block ends.
 
         Parameters
@@ -52,23 +52,26 @@ class Simulation:
 
         Returns
         -------
-        Requests
+        Settled
             One row per request of the block.
         """
-        if self._pool is None:
-            return all_throttled(len(block), Reason.NO_CAPACITY)
-        return self._pool.feed(block)
+        nothing = np.empty(0, np.int64)
+        no_instances = Instances(nothing, nothing, nothing)
+        requests = all_throttled(len(block), Reason.NO_CAPACITY) if self._pool is None else self._pool.feed(block)
+        return Settled(block, requests, nothing, no_instances, nothing, 0)
 
-    def finish(self) -> Instances:
+    def finish(self) -> Settled:
         """Every instance of the run, as it ends when no request follows the last block."""
         if isinstance(self._pool, OnDemand):
-            return self._pool.finish()
-        there_from_0 = np.zeros(self._standing, np.int64)
-        return Instances(there_from_0, there_from_0.copy(), np.full(self._standing, FOREVER, np.int64))
+            instances = self._pool.finish()
+        else:
+            there_from_0 = np.zeros(self._standing, np.int64)
+            instances = Instances(there_from_0, there_from_0.copy(), np.full(self._standing, FOREVER, np.int64))
+        none, no_requests = Demand.from_arrays(np.empty(0, np.int64), 1), Requests.empty(0)
+        return Settled(none, no_requests, instances.launch_ns, instances, np.arange(len(instances)), FOREVER)
 
 
 def simulate(pool: Pool, demand: Demand) -> Run:
     """Tables of one pool under one demand, in one block."""
     simulation = Simulation(pool)
-    requests = simulation.feed(demand)
-    return Run(requests, simulation.finish())
+    return Run.joined([simulation.feed(demand), simulation.finish()])
