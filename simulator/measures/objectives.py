@@ -108,7 +108,7 @@ def parse_objective(text: str) -> Objective:
         raise ValueError(f"{text!r} is not an objective; write for example 'p99 < 800ms'")
     measure = find(match["measure"])
     try:
-        limit = _limit(measure, match["limit"])
+        limit = parse_limit(measure, match["limit"])
     except ValueError as error:
         raise ValueError(f"{text!r}: limit of {measure.name}: {error}") from None
     limit_ns = None
@@ -118,7 +118,14 @@ def parse_objective(text: str) -> Objective:
     return Objective(text.strip(), measure, match["comparison"], limit, limit_ns)
 
 
-def _limit(measure: Measure, text: str) -> float:
+def parse_limit(measure: Measure, text: str) -> float:
+    """An amount of a measure as people write it: a duration [s], a share, USD, or a plain number.
+
+    Raises
+    ------
+    ValueError
+        If it is written in another unit.
+    """
     if measure.kind is Kind.DURATION:
         return parse_duration(text)
     if measure.kind is Kind.SHARE:

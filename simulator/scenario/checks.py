@@ -96,6 +96,30 @@ def _run(scenario: Scenario) -> Iterator[Finding]:
             yield ("endpoints", number, "name"), f'"{name}" is the name of {other} too; names must differ'
     if scenario.baseline not in names:
         yield ("baseline",), f'no endpoint is named "{scenario.baseline}", {nearest(scenario.baseline, names)}'
+    yield from _precision(scenario, names)
+
+
+def _precision(scenario: Scenario, names: list[str]) -> Iterator[Finding]:
+    """A precision stands in place of a number of replications, and is asked of an endpoint that there is."""
+    precision = scenario.precision
+    if precision is None:
+        return
+    if "replications" in scenario.model_fields_set:
+        yield (
+            ("replications",),
+            f"{scenario.replications} replications and a precision (precision.max_replications "
+            f"{precision.max_replications}) are both given; give one of them",
+        )
+    if precision.endpoint is not None and precision.endpoint not in names:
+        known = nearest(precision.endpoint, names)
+        yield ("precision", "endpoint"), f'no endpoint is named "{precision.endpoint}", {known}'
+    if precision.difference and len(names) == 1:
+        yield ("precision", "difference"), "there is one endpoint only, and nothing to take the difference from"
+    elif precision.difference and precision.endpoint == scenario.baseline:
+        yield (
+            ("precision", "endpoint"),
+            f'"{precision.endpoint}" is the baseline, and its difference from itself is always 0',
+        )
 
 
 def _times(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:

@@ -28,11 +28,13 @@ from simulator.endpoints import Endpoint, Serverless
 from simulator.errors import InputError, ScenarioError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, load_sheet
 from simulator.scenario.checks import problems_between_fields
+from simulator.scenario.precision import Precision
 from simulator.scenario.wording import BETWEEN_FIELDS, nearest
 from simulator.traffic import Arrivals, Clock, Traffic
 from simulator.units import HOURS_PER_MONTH, Seconds, Share
 
 DEFAULT_SEED: Final = 20261125
+DEFAULT_REPLICATIONS: Final = 20
 #: A Monday, so that weekly profiles begin at their beginning (model.md 1).
 DEFAULT_START: Final = "2026-11-23T00:00:00+00:00"
 
@@ -62,6 +64,12 @@ def _readable_objective(text: str) -> str:
 
     parse_objective(text)
     return text
+
+
+def _replications_by_default(given: dict[str, Any]) -> int:
+    """As many as a precision allows; `DEFAULT_REPLICATIONS` where none is asked for."""
+    precision = given.get("precision")
+    return DEFAULT_REPLICATIONS if precision is None else precision.max_replications
 
 
 ObjectiveText = Annotated[str, AfterValidator(_readable_objective)]
@@ -98,6 +106,7 @@ class Scenario(BaseModel):
 
     Made from a file by `load_scenario`, or from a dict of the same shape by `model_validate`; the fields are
     those of the published schema. Durations are seconds, rates 1/s, sizes bytes, shares numbers from 0 to 1.
+    Where `precision` is given, `replications` is the most that it allows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
@@ -112,7 +121,14 @@ class Scenario(BaseModel):
         DEFAULT_SHEET, description="A bundled price sheet, the path of a file, or a sheet written here."
     )
     horizon: Annotated[Seconds, Field(gt=0)] = Field(description="Simulated time of one replication.")
-    replications: Annotated[WholeNumber, Field(ge=1)] = Field(20, description="Realisations of the traffic.")
+    precision: Precision | None = Field(
+        None, description="How narrow an interval must be, in place of a number of replications."
+    )
+    replications: Annotated[WholeNumber, Field(ge=1)] = Field(
+        default_factory=_replications_by_default,
+        description="Realisations of the traffic.",
+        json_schema_extra={"default": DEFAULT_REPLICATIONS},
+    )
     seed: Annotated[WholeNumber, Field(ge=0)] = Field(DEFAULT_SEED, description="Root of all random numbers.")
     confidence: Annotated[Share, Field(gt=0, lt=1)] = Field(
         default="95%", validate_default=True, description="Level of every interval."
@@ -212,9 +228,15 @@ class Scenario(BaseModel):
 
         return remarks_on(self)
 
+    def with_replications(self, number: int) -> Scenario:
+        """The same with a fixed number of replications, in place of a precision if it asks for one."""
+        return self.model_copy(update={"replications": number, "precision": None})
+
     def resolved(self) -> dict[str, Any]:
         """The scenario with every default filled in, ready for JSON; read in the same folder it gives an equal one."""
-        return self.model_dump(mode="json", exclude_none=True)
+        # Where a precision is asked for, `replications` repeats its most; a file must not give both.
+        repeated = {"replications"} if self.precision is not None else None
+        return self.model_dump(mode="json", exclude_none=True, exclude=repeated)
 
     def digest(self) -> str:
         """SHA-256 of all that the scenario says: itself, its data files and its price sheet."""

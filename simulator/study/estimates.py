@@ -8,13 +8,15 @@ from functools import cached_property
 from typing import Final
 
 from simulator.measures import intervals
-from simulator.measures.bill import Bill
+from simulator.measures.bill import Bill, bill
 from simulator.measures.catalogue import MEASURES, Kind, Measure, find
 from simulator.measures.histogram import Histogram
 from simulator.measures.intervals import Estimate
 from simulator.measures.measured import Measured
 from simulator.measures.objectives import Judgement, Objective, judge
 from simulator.measures.percentiles import LEVELS, Level, rank
+from simulator.scenario.model import Scenario
+from simulator.study.replicate import Record
 
 #: Measures of a month; they come from multiplying the measured part up unless it is a month long.
 MONTHLY: Final = ("monthly_cost", "monthly_fixed", "monthly_usage")
@@ -129,6 +131,16 @@ class Sample:
             else None
             for one in self.measured
         ]
+
+
+def sample_of(scenario: Scenario, endpoint: str, records: Sequence[Record]) -> Sample:
+    """The replications of one endpoint, with their bills reckoned from what it used."""
+    chosen, sheet = scenario.endpoint(endpoint), scenario.price_sheet
+    measured = tuple(record.measured[endpoint] for record in records)
+    bills = tuple(
+        bill(chosen, one.usage, sheet, month_s=scenario.month, free_tier=scenario.free_tier) for one in measured
+    )
+    return Sample(measured, bills, scenario.confidence)
 
 
 def level_of(measure: Measure) -> Level | None:
