@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -20,7 +20,9 @@ from simulator.units import FOREVER, to_ns
 BLOCK: Final = 65_536
 
 
-def replication_blocks(scenario: Scenario, replication: int, block: int = BLOCK) -> Iterator[dict[str, Demand]]:
+def replication_blocks(
+    scenario: Scenario, replication: int, block: int = BLOCK, endpoints: Sequence[str] = ()
+) -> Iterator[dict[str, Demand]]:
     """Demand of every endpoint, block by block in order of arrival; no block at all if there is no request.
 
     All endpoints of a block have the same arrivals, and the same column wherever their distributions are equal;
@@ -35,6 +37,8 @@ def replication_blocks(scenario: Scenario, replication: int, block: int = BLOCK)
         Number of the replication, from 0.
     block : int
         Most requests in one block, 1 or more.
+    endpoints : sequence of str
+        Names of those whose demand is wanted; empty: all. What is left out changes nothing in the others.
 
     Yields
     ------
@@ -44,10 +48,11 @@ def replication_blocks(scenario: Scenario, replication: int, block: int = BLOCK)
     if block < 1:
         raise ValueError(f"block is {block}, must be 1 or more")
     columns = _Columns(Streams(scenario.seed, replication))
+    wanted = [endpoint for endpoint in scenario.endpoints if not endpoints or endpoint.name in endpoints]
     arrivals = scenario.traffic.blocks(columns.streams, scenario.clock, scenario.horizon)
     for arrival_ns in _recut(arrivals, block):
         columns.begin(len(arrival_ns))
-        yield {endpoint.name: _demand(scenario, endpoint, arrival_ns, columns) for endpoint in scenario.endpoints}
+        yield {endpoint.name: _demand(scenario, endpoint, arrival_ns, columns) for endpoint in wanted}
 
 
 def draw_demand(scenario: Scenario, endpoint: str, replication: int = 0) -> Demand:

@@ -47,6 +47,8 @@ class Wishes:
     seed, replications : int or None
         None: as the scenario says.
     jobs : int
+    cluster : str or None
+    resume : {"if_possible", "always", "never"}
     engine, output : str
     out : Path or None
     results : Path
@@ -58,6 +60,8 @@ class Wishes:
     seed: int | None
     replications: int | None
     jobs: int | Literal["auto"]
+    cluster: str | None
+    resume: Literal["if_possible", "always", "never"]
     engine: str
     output: str
     out: Path | None
@@ -74,6 +78,7 @@ _OPTIONS = (
     click.option("--seed", type=click.IntRange(min=0), help="Root of all random numbers; the scenario's by default."),
     click.option("-n", "--replications", type=click.IntRange(min=1), help="Realisations of the traffic."),
     click.option("-j", "--jobs", type=Jobs(), default="1", show_default=True, help="Processes."),
+    click.option("--cluster", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler, tcp://host:port."),
     click.option(
         "--engine",
         type=click.Choice(["compiled", "reference"]),
@@ -91,7 +96,15 @@ _OPTIONS = (
         show_default=True,
         help="Folder for tables, figures and report.html of each run.",
     ),
-    click.option("--no-results", is_flag=True, help="Save nothing."),
+    click.option("--no-results", is_flag=True, help="Save nothing, and use nothing that was saved."),
+    click.option(
+        "--resume",
+        "resume",
+        flag_value="always",
+        default="if_possible",
+        help="Go on with an interrupted run of the same study; exit code 2 if there is none.",
+    ),
+    click.option("--fresh", "resume", flag_value="never", help="Simulate again what an earlier run has left."),
     click.option("--require", metavar="ENDPOINT", help="Exit code 3 unless this endpoint meets all objectives."),
     click.option("--strict", is_flag=True, help="Exit code 4 if it is undecided whether objectives are met."),
     click.option("-q", "--quiet", is_flag=True, help="Nothing but the result: no progress, no path of results."),
@@ -110,18 +123,24 @@ def answering_options(function: Function) -> Function:
 def answer(ctx: click.Context, scenario: Scenario, wishes: Wishes) -> None:
     """Run a scenario, print the answer, save the results, and leave with the exit code that says what came out."""
     from simulator.cli.progress import progress
-    from simulator.study.run import run
+    from simulator.study.run import asked, run
 
+    scenario = asked(scenario, wishes.replications, wishes.seed)
     if wishes.require is not None:
         scenario.endpoint(wishes.require)
+    if wishes.no_results and wishes.resume == "always":
+        raise click.UsageError("--resume and --no-results do not go together: replications are kept in the results")
+    if not wishes.no_results and not wishes.quiet:
+        _tell_what_is_there(scenario, wishes)
     with progress(quiet=wishes.quiet, no_color=wishes.no_color) as report:
         study = run(
             scenario,
-            replications=wishes.replications,
-            seed=wishes.seed,
             engine=wishes.engine,
             jobs=wishes.jobs,
+            cluster=wishes.cluster,
             progress=report,
+            results=None if wishes.no_results else wishes.results,
+            resume=wishes.resume,
         )
     _print(study, wishes)
     if not wishes.no_results:
@@ -129,9 +148,26 @@ def answer(ctx: click.Context, scenario: Scenario, wishes: Wishes) -> None:
         if not wishes.quiet:
             click.echo(f"results in {folder}", err=True)
     if not study.complete:
-        click.echo("interrupted", err=True)
+        from simulator.report.reading import Reading
+
+        kept = "" if wishes.no_results else "; the same command goes on from there"
+        click.echo(f"interrupted: {Reading(study).finished} of {study.requested} replications are finished{kept}", err=True)
         ctx.exit(INTERRUPTED)
     ctx.exit(exit_code(study, wishes.require, wishes.strict))
+
+
+def _tell_what_is_there(scenario: Scenario, wishes: Wishes) -> None:
+    """Say which replications need not be simulated, or why some that are there have to be."""
+    from simulator.study.keeping import what_is_there
+
+    found = what_is_there(scenario, wishes.engine, wishes.results)
+    if found.replications == 0 or wishes.resume == "never":
+        return
+    if found.why_not is None:
+        count = f"{found.replications} of {scenario.replications} replications"
+        click.echo(f"{count} are in {found.folder} already; --fresh simulates them again", err=True)
+    elif wishes.resume != "always":
+        click.echo(f"what is in {found.folder} cannot be used ({found.why_not}) and is replaced", err=True)
 
 
 def exit_code(study: Study, require: str | None, strict: bool) -> int:

@@ -1,26 +1,42 @@
-"""Where tasks run: in this process, in a pool of processes, or on any `concurrent.futures.Executor`."""
+"""Where tasks run: in this process, in a pool of processes, on a cluster, or on any `concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
 
 from simulator.errors import InputError, SimulatorError
-from simulator.scenario.model import Scenario
-from simulator.study.replicate import Engine, Record, Task, replicate
+from simulator.study.replicate import Record, Task, replicate
 
-#: A task should be worth about half a second of work, so that what it costs to send is lost in it; requests that each
-#: engine simulates and measures in that time.
-_REQUESTS_PER_TASK: Final[dict[Engine, float]] = {"compiled": 5e6, "reference": 5e4}
-#: Tasks per worker at least, where there are enough replications, so that workers finish together.
-_TASKS_PER_WORKER: Final = 4
-#: Workers that an executor of unknown size is taken to have.
-_UNKNOWN_WORKERS: Final = 16
+#: Takes the number of requests that have just been simulated.
+Tell = Callable[[int], None]
+#: How often somebody is told how far tasks are that have not finished. [s]
+_TELL_EVERY_S: Final = 0.5
+#: Pools that may break, one after another, without a task finishing.
+_MOST_BROKEN: Final = 3
+
+
+class Workers(Protocol):
+    """Something that runs tasks.
+
+    Parameters
+    ----------
+    count : int or None
+        Tasks that run at once; None if it is not known.
+    """
+
+    @property
+    def count(self) -> int | None:
+        """Tasks that run at once; None if it is not known."""
+
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
+        """Records of each task as it finishes; how many requests were simulated is told now and then."""
 
 
 def worker_count(jobs: int | Literal["auto"]) -> int:
@@ -39,78 +55,203 @@ def worker_count(jobs: int | Literal["auto"]) -> int:
     return jobs
 
 
-def tasks_of(scenario: Scenario, numbers: Sequence[int], engine: Engine, workers: int | None) -> list[Task]:
-    """Tasks that together run all numbers, in order.
+@contextmanager
+def workers(jobs: int | Literal["auto"], executor: Executor | None, cluster: str | None) -> Iterator[Workers]:
+    """Workers for the length of a study.
 
     Parameters
     ----------
-    scenario : Scenario
-        With the seed of the study.
-    numbers : sequence of int
-        Replications to run.
-    engine : {"compiled", "reference"}
-        Which engine.
-    workers : int or None
-        1: a task for each replication, because sending costs nothing; None: not known.
-    """
-    size = 1
-    if workers != 1:
-        expected = scenario.traffic.expected_count(0.0, scenario.horizon, scenario.clock) * len(scenario.endpoints)
-        worth = int(_REQUESTS_PER_TASK[engine] / max(expected, 1.0))
-        size = max(1, min(worth, len(numbers) // ((workers or _UNKNOWN_WORKERS) * _TASKS_PER_WORKER)))
-    return [Task(scenario, tuple(numbers[i : i + size]), engine) for i in range(0, len(numbers), size)]
-
-
-def in_process(tasks: Sequence[Task]) -> Iterator[list[Record]]:
-    """Records of each task, run here, one after another."""
-    for task in tasks:
-        yield replicate(task)
-
-
-def on_executor(executor: Executor, tasks: Sequence[Task]) -> Generator[list[Record], None, None]:
-    """Records of each task as it finishes.
+    jobs : int or "auto"
+        Processes of a pool; 1 is this process.
+    executor : Executor or None
+        To be used instead; it is not shut down.
+    cluster : str or None
+        Address of a Dask scheduler, to be used instead.
 
     Raises
     ------
-    SimulatorError
-        If a worker process died.
+    InputError
+        If more than one place is named, or no scheduler answers.
     """
-    futures = [executor.submit(replicate, task) for task in tasks]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise SimulatorError(
-            "a worker process ended unexpectedly, perhaps for want of memory; "
-            "a script must call run() below `if __name__ == '__main__':`"
-        ) from error
-    finally:
-        # A pool of ours is ended as a whole; CPython fails where its futures are cancelled and its processes ended.
-        if not isinstance(executor, _OwnPool):
+    if executor is not None and cluster is not None:
+        raise InputError("executor and cluster are both given, must be one of them at most")
+    if executor is not None:
+        yield OnExecutor(executor, None)
+    elif cluster is not None:
+        from simulator.study.cluster import dask_executor
+
+        with dask_executor(cluster) as (executor, count):
+            yield OnExecutor(executor, count)
+    elif worker_count(jobs) == 1:
+        yield InProcess()
+    else:
+        with OwnPool(worker_count(jobs)) as pool:
+            yield pool
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """Tasks run here, one after another."""
+
+    count: int | None = 1
+
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
+        """Records of each task."""
+        for task in tasks:
+            yield replicate(task, tell)
+
+
+@dataclass(frozen=True)
+class OnExecutor:
+    """Tasks run on an executor that somebody else keeps.
+
+    Parameters
+    ----------
+    executor : Executor
+    count : int or None
+        Tasks that it runs at once; None if it is not known.
+    """
+
+    executor: Executor
+    count: int | None
+
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
+        """Records of each task as it finishes.
+
+        Raises
+        ------
+        SimulatorError
+            If a worker died and the executor does not start another.
+        """
+        futures = [self.executor.submit(replicate, task) for task in tasks]
+        try:
+            for future in _as_finished(set(futures), lambda: None):
+                records = _result(future)
+                tell(sum(len(record.measured) * record.requests for record in records))
+                yield records
+        finally:
             for future in futures:
                 future.cancel()
 
 
-class _OwnPool(ProcessPoolExecutor):
-    """A pool that was made here."""
+class OwnPool:
+    """A pool of processes, started anew on every system, and built again when one of them dies.
+
+    Parameters
+    ----------
+    count : int
+        Processes.
+    """
+
+    def __init__(self, count: int) -> None:
+        from multiprocessing import get_context
+
+        self.count: int | None = count
+        self._processes = count
+        self._context = get_context("spawn")
+        #: Requests that the processes have simulated.
+        self._simulated = self._context.Value("q", 0)
+        self._told = 0
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> OwnPool:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._pool is None:
+            return
+        if kind is not None:
+            # Tasks that run, or wait, would otherwise hold up the end of the program, however long they are.
+            for process in list((getattr(self._pool, "_processes", None) or {}).values()):
+                process.terminate()
+        self._pool.shutdown()
+
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
+        """Records of each task as it finishes.
+
+        Raises
+        ------
+        SimulatorError
+            If processes die again and again and no task finishes.
+        """
+        waiting = list(tasks)
+        broken = 0
+        while waiting:
+            task_of: dict[Future[list[Record]], Task] = {}
+            failure: BaseException | None = None
+            try:
+                for task in waiting:
+                    task_of[self._open_pool().submit(_in_worker, task)] = task
+            except BrokenProcessPool as error:
+                failure = error
+            finished = 0
+            for future in _as_finished(set(task_of), lambda: self._tell(tell)):
+                # When one process dies every task that waits fails, so what has finished is looked for among all.
+                if isinstance(future.exception(), BrokenProcessPool):
+                    failure = future.exception()
+                    continue
+                del task_of[future]
+                finished += 1
+                yield future.result()
+            if failure is None:
+                return
+            waiting = waiting[finished + len(task_of) :] + list(task_of.values())
+            broken = 0 if finished else broken + 1
+            if broken == _MOST_BROKEN:
+                raise SimulatorError(
+                    f"worker processes ended unexpectedly {broken} times in a row, perhaps for want of memory; "
+                    "a script must call run() below `if __name__ == '__main__':`"
+                ) from failure
+            self._open_pool().shutdown()
+            self._pool = None
+
+    def _open_pool(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._processes, mp_context=self._context, initializer=_begin_worker, initargs=(self._simulated,)
+            )
+        return self._pool
+
+    def _tell(self, tell: Tell) -> None:
+        simulated = self._simulated.value
+        tell(simulated - self._told)
+        self._told = simulated
 
 
-@contextmanager
-def process_pool(workers: int) -> Iterator[Executor]:
-    """A pool of processes that are started anew on every system; ended at once if the body raises."""
-    from multiprocessing import get_context
+def _as_finished(futures: set[Future[Any]], meanwhile: Callable[[], None]) -> Iterator[Future[Any]]:
+    """Futures as they finish; something to do now and then until they do."""
+    while futures:
+        finished, futures = wait(futures, _TELL_EVERY_S, FIRST_COMPLETED)
+        meanwhile()
+        yield from finished
 
-    pool = _OwnPool(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+
+def _result(future: Future[list[Record]]) -> list[Record]:
     try:
-        yield pool
-    except BaseException:
-        # Tasks that run, or wait, would otherwise hold up the end of the program, however long they are.
-        for process in list((getattr(pool, "_processes", None) or {}).values()):
-            process.terminate()
+        return future.result()
+    except Exception as error:
+        if isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker":
+            raise SimulatorError(
+                f"a worker process ended unexpectedly, perhaps for want of memory ({error})"
+            ) from error
         raise
-    finally:
-        pool.shutdown()
 
 
-def _leave_interrupts_to_the_parent() -> None:
+#: In a worker process: requests that all of them have simulated.
+_simulated: Any = None
+
+
+def _begin_worker(simulated: Any) -> None:
+    """Share the count of requests, and leave interrupts to the parent."""
+    global _simulated
+    _simulated = simulated
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _in_worker(task: Task) -> list[Record]:
+    return replicate(task, _count)
+
+
+def _count(requests: int) -> None:
+    with _simulated.get_lock():
+        _simulated.value += requests

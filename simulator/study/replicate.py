@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator import __version__
 from simulator.demand import replication_blocks
 from simulator.engines import compiled, reference
 from simulator.engines.pool import Pool
@@ -23,6 +25,8 @@ from simulator.traffic.drawn import summary_of_minutes
 from simulator.units import NS_PER_SECOND, to_ns
 
 Engine = Literal["compiled", "reference"]
+#: What the last bit of a result depends on.
+VERSIONS: Final = f"endpointsim {__version__} and NumPy {np.__version__}"
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 _MINUTE_NS: Final = 60 * NS_PER_SECOND
 
@@ -39,11 +43,17 @@ class Task:
         Numbers of the replications.
     engine : {"compiled", "reference"}
         Both give the same records.
+    endpoints : tuple of str
+        Names of those to simulate; empty: all. Records are then of these endpoints only.
+    made_by : str
+        Versions that the results depend on; a worker that has others refuses.
     """
 
     scenario: Scenario
     numbers: tuple[int, ...]
     engine: Engine
+    endpoints: tuple[str, ...] = ()
+    made_by: str = VERSIONS
 
 
 @dataclass(frozen=True)
@@ -98,12 +108,28 @@ def levels_of(scenario: Scenario) -> tuple[Level, ...]:
     return tuple(sorted({*LEVELS, *asked}))
 
 
-def replicate(task: Task) -> list[Record]:
-    """Records of the task's replications, in its order."""
-    return [_record(task.scenario, number, task.engine) for number in task.numbers]
+def replicate(task: Task, tell: Callable[[int], None] | None = None) -> list[Record]:
+    """Records of the task's replications, in its order.
+
+    Parameters
+    ----------
+    task : Task
+    tell : callable, optional
+        Called now and then with the number of requests that were simulated since, over all endpoints.
+
+    Raises
+    ------
+    InputError
+        If the task comes from a process with other versions.
+    """
+    if task.made_by != VERSIONS:
+        raise InputError(f"a worker has {VERSIONS}, the study was begun with {task.made_by}; install the same there")
+    return [_record(task, number, tell or (lambda _: None)) for number in task.numbers]
 
 
-def _record(scenario: Scenario, number: int, engine: Engine) -> Record:
+def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
+    scenario = task.scenario
+    endpoints = [one for one in scenario.endpoints if not task.endpoints or one.name in task.endpoints]
     horizon_ns = to_ns(scenario.horizon)
     limits_ns = [one.threshold_ns for one in objectives_of(scenario) if one.threshold_ns is not None]
     levels = levels_of(scenario)
@@ -118,16 +144,17 @@ def _record(scenario: Scenario, number: int, engine: Engine) -> Record:
                 levels=levels,
             ),
             TimelineTally(endpoint.pool(), horizon_ns) if number == 0 else None,
-            engine,
+            task.engine,
         )
-        for endpoint in scenario.endpoints
+        for endpoint in endpoints
     }
     minutes = np.zeros(-(-horizon_ns // _MINUTE_NS), np.int64)
-    for block in replication_blocks(scenario, number):
+    for block in replication_blocks(scenario, number, endpoints=task.endpoints):
         arrival_ns = next(iter(block.values())).arrival_ns
         _count_by_minute(minutes, arrival_ns)
         for name, demand in block.items():
             runs[name].feed(demand)
+        tell(len(arrival_ns) * len(runs))
     measured, timelines = {}, {}
     for name, run in runs.items():
         measured[name], timeline = run.finish()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +15,14 @@ from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement
 from simulator.scenario.model import Scenario
 from simulator.study.estimates import Sample, level_of, measures_of
+from simulator.study.journal import digest_of
+from simulator.study.manifest import study_digest
+from simulator.study.precision import PrecisionState, found
 from simulator.study.replicate import Record, levels_of, objectives_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Goes up when the same scenario and seed give other results, or when the files change their form.
-RESULTS_VERSION: Final = 1
 #: Fewer replications than this make intervals rough (statistics: 20 for anything published).
 _FEW_REPLICATIONS: Final = 20
 
@@ -59,13 +59,22 @@ class Study:
 
     @property
     def complete(self) -> bool:
-        """Whether all replications finished."""
-        return len(self.records) == self.requested
+        """Whether all replications finished, or as many as the precision needs that the scenario asks for."""
+        precision = self.precision
+        return len(self.records) == self.requested or (precision is not None and precision.met)
+
+    @cached_property
+    def precision(self) -> PrecisionState | None:
+        """What the precision rule says to the replications; None if the scenario asks for no precision."""
+        return found(self.scenario, self.records)
 
     def digest(self) -> str:
         """Name of the results: a digest of scenario, data files, prices, seed and version of results."""
-        text = f"{RESULTS_VERSION} {self.seed} {self.scenario.digest()}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return study_digest(self.scenario)
+
+    def results_digest(self) -> str:
+        """SHA-256 of the records: equal only if every number of every replication is, to the last bit."""
+        return digest_of(self.records)
 
     @cached_property
     def _samples(self) -> dict[str, Sample]:

@@ -1,43 +1,30 @@
 """The folder of a study: files written whole or not at all, and read back to an equal study.
 
-``manifest.json`` is written last, so that a folder without it is not a study. ``records.json`` and
-``histograms.npz`` hold whole numbers and are what is read back; the other files are made from them for people and
-other programs.
+``manifest.json`` says what the folder holds, ``records.jsonl`` has a line of whole numbers for each replication that
+finished (`study.journal`). These two are read back; the other files are made from them for people and other programs.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import platform
-import zipfile
-from dataclasses import asdict, fields
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.errors import ScenarioError, StudyError
 from simulator.files import write_whole
-from simulator.measures.histogram import Histogram
-from simulator.measures.measured import Measured
-from simulator.measures.percentiles import Level
-from simulator.measures.timeline import Timeline
-from simulator.measures.usage import Usage
 from simulator.scenario.loading import load_scenario
-from simulator.study.replicate import Record
-from simulator.study.results import RESULTS_VERSION, Study
+from simulator.study.journal import RECORDS, lines_of, read_records
+from simulator.study.manifest import manifest_of, read_manifest, study_folder, write_manifest
+from simulator.study.results import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Version of ``summary.json``: goes up when a key changes its meaning or goes away.
 SUMMARY_VERSION: Final = 1
-_SERIES: Final = tuple(f.name for f in fields(Timeline) if f.name not in {"period_ns", "horizon_ns"})
-_PACKAGES: Final = ("numpy", "scipy", "pandas", "numba")
 
 
 def save_study(study: Study, results: Path) -> Path:
@@ -53,23 +40,27 @@ def save_study(study: Study, results: Path) -> Path:
     StudyError
         If it cannot be written.
     """
-    folder = results / study.scenario.name / study.digest()
+    folder = study_folder(study.scenario, results)
+    state = {
+        "finished": [record.number for record in study.records],
+        "complete": study.complete,
+        "results_digest": study.results_digest(),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "records.json", _json([_record_facts(record) for record in study.records]))
-        write_whole(folder / "histograms.npz", _arrays(study))
+        write_whole(folder / RECORDS, lines_of(study.records))
         write_whole(folder / "replications.csv", _csv(study.replications))
         write_whole(folder / "bill.csv", _csv(study.bill_lines()))
         write_whole(folder / "timeline.csv", _csv(_timelines(study)))
         write_whole(folder / "summary.json", _json(summary_facts(study)))
-        write_whole(folder / "manifest.json", _json(_manifest(study, folder)))
+        write_manifest(folder, {**manifest_of(study.scenario, study.engine, folder), **state})
     except OSError as error:
         raise StudyError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder
 
 
 def load_study(path: str | os.PathLike[str]) -> Study:
-    """The study in a folder that `Study.save` made.
+    """The study in a folder that `run` or `Study.save` made; of one that is still running, what has finished.
 
     Raises
     ------
@@ -78,28 +69,22 @@ def load_study(path: str | os.PathLike[str]) -> Study:
         prices are no longer what they were.
     """
     folder = Path(path)
-    manifest = _read(folder / "manifest.json", folder)
-    version = manifest.get("results_version")
-    if version != RESULTS_VERSION:
-        raise StudyError(
-            f"{folder}: results of version {version}, this program reads version {RESULTS_VERSION}; run it again"
-        )
+    manifest = read_manifest(folder)
     try:
         scenario = load_scenario(manifest["scenario"], folder=folder / manifest["folder"])
-        facts = _read(folder / "records.json", folder)
-        with np.load(io.BytesIO((folder / "histograms.npz").read_bytes())) as arrays:
-            records = tuple(_record(fact, arrays) for fact in facts)
-        study = Study(scenario, manifest["engine"], records)
-        digests, numbers = manifest["scenario_digest"], manifest["finished"]
+        engine, digest, finished = manifest["engine"], manifest["scenario_digest"], manifest.get("finished")
+        records, _ = read_records(folder / RECORDS)
     except ScenarioError as error:
         raise StudyError(f"{folder}: its scenario cannot be read any more:\n{error}") from error
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise StudyError(f"{folder / RECORDS}: cannot be read: {error.strerror or error}") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise StudyError(f"{folder}: is damaged ({error})") from error
-    if scenario.digest() != digests:
+    if scenario.digest() != digest:
         raise StudyError(f"{folder}: the scenario's data files or prices have changed since; run it again")
-    if [record.number for record in records] != numbers:
+    if finished is not None and finished != sorted(records):
         raise StudyError(f"{folder}: is damaged (records and manifest do not go together)")
-    return study
+    return Study(scenario, engine, tuple(records[number] for number in sorted(records)))
 
 
 def summary_facts(study: Study) -> dict[str, Any]:
@@ -123,6 +108,7 @@ def summary_facts(study: Study) -> dict[str, Any]:
         "digest": study.digest(),
         "seed": study.seed,
         "complete": study.complete,
+        "results_digest": study.results_digest(),
         "measures": estimates(study.summary(), ("endpoint", "measure"), "value", None),
         "pooled": estimates(study.pooled(), ("endpoint", "percentile"), "value_ms", "ms"),
         "differences": estimates(
@@ -146,88 +132,6 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): plain(cell) for key, cell in row.items()} for row in frame.to_dict("records")]
 
 
-def _manifest(study: Study, folder: Path) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    from simulator import __version__
-
-    try:
-        # Relative, so that a project can be moved as a whole.
-        data_folder = os.path.relpath(study.scenario.folder.resolve(), folder.resolve())
-    except ValueError:
-        data_folder = str(study.scenario.folder.resolve())
-    return {
-        "results_version": RESULTS_VERSION,
-        "digest": study.digest(),
-        "scenario_digest": study.scenario.digest(),
-        "seed": study.seed,
-        "engine": study.engine,
-        "requested": study.requested,
-        "finished": [record.number for record in study.records],
-        "complete": study.complete,
-        "prices": {"id": study.scenario.price_sheet.id, "digest": study.scenario.price_sheet.digest},
-        "versions": {
-            "endpointsim": __version__,
-            "python": platform.python_version(),
-            **{package: version(package) for package in _PACKAGES},
-        },
-        "folder": data_folder.replace(os.sep, "/"),
-        "scenario": study.scenario.resolved(),
-    }
-
-
-def _record_facts(record: Record) -> dict[str, Any]:
-    return {
-        "number": record.number,
-        "traffic": record.traffic,
-        "timelines": {name: [one.period_ns, one.horizon_ns] for name, one in record.timelines.items()},
-        "measured": {name: _measured_facts(one) for name, one in record.measured.items()},
-    }
-
-
-def _measured_facts(measured: Measured) -> dict[str, Any]:
-    facts = {f.name: getattr(measured, f.name) for f in fields(Measured) if f.name != "histogram"}
-    facts["percentiles_ns"] = [[str(level.share), value] for level, value in measured.percentiles_ns]
-    facts["usage"] = asdict(measured.usage)
-    return facts
-
-
-def _record(facts: dict[str, Any], arrays: Any) -> Record:
-    number = facts["number"]
-    measured = {
-        name: Measured(
-            **{
-                **one,
-                "throttled": tuple(one["throttled"]),
-                "percentiles_ns": tuple((Level(Fraction(share)), value) for share, value in one["percentiles_ns"]),
-                "below": tuple((limit, count) for limit, count in one["below"]),
-                "histogram": Histogram(*(arrays[f"{number}/{name}/{part}"] for part in ("bins", "counts"))),
-                "usage": Usage(**one["usage"]),
-            }
-        )
-        for name, one in facts["measured"].items()
-    }
-    timelines = {
-        name: Timeline(period_ns, horizon_ns, *(arrays[f"{number}/{name}/{series}"] for series in _SERIES))
-        for name, (period_ns, horizon_ns) in facts["timelines"].items()
-    }
-    return Record(number, facts["traffic"], measured, timelines)
-
-
-def _arrays(study: Study) -> bytes:
-    """Histograms of every record, and timelines, as a compressed archive of int64 arrays."""
-    arrays: dict[str, NDArray[np.int64]] = {}
-    for record in study.records:
-        for name, measured in record.measured.items():
-            arrays[f"{record.number}/{name}/bins"] = measured.histogram.bins
-            arrays[f"{record.number}/{name}/counts"] = measured.histogram.counts
-        for name, timeline in record.timelines.items():
-            arrays |= {f"{record.number}/{name}/{series}": getattr(timeline, series) for series in _SERIES}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
 def _timelines(study: Study) -> pd.DataFrame:
     import pandas as pd
 
@@ -246,16 +150,3 @@ def _csv(frame: pd.DataFrame) -> bytes:
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _read(path: Path, folder: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        inside = sorted(one.parent.name for one in folder.glob("*/manifest.json"))
-        hint = f"; folders in it are: {', '.join(inside)}" if inside else ""
-        raise StudyError(f"{folder}: holds no study ({path.name} is missing){hint}") from None
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise StudyError(f"{path}: is damaged ({error})") from error

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import simulator.scenario.loading
+import simulator.study.keeping
 import simulator.study.run
+from simulator.study.keeping import Found
+from simulator.study.run import Progress
 from tests.report.hand_made import HandMade, made
 
 
@@ -38,11 +42,17 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, An
         def run(scenario: Any, progress: Any = None, **options: Any) -> HandMade:
             asked.append(options)
             if progress is not None:
-                progress(4, 4, 1000)
+                progress(Progress(4, 4, 1000, 1000.0))
             return study
+
+        def with_changes(scenario: Any, replications: int | None, seed: int | None) -> Any:
+            asked.append({"replications": replications, "seed": seed})
+            return scenario
 
         monkeypatch.setattr(simulator.scenario.loading, "load_scenario", load)
         monkeypatch.setattr(simulator.study.run, "run", run)
+        monkeypatch.setattr(simulator.study.run, "asked", with_changes)
+        monkeypatch.setattr(simulator.study.keeping, "what_is_there", lambda *_: Found(Path("nowhere"), 0, None))
         return asked
 
     return end_with

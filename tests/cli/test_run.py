@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from simulator.cli import main
 from simulator.cli.progress import LOG_EVERY_S, _log
+from simulator.study.run import Progress
 
 SERVERLESS, REAL_TIME = "serverless-4096mb-c20", "m5-xlarge-x1-w4"
 SMALL = """\
@@ -64,7 +65,7 @@ def test_an_interrupted_run_is_printed_saved_and_says_130(answered: Answered, tm
     result = invoked("x.yaml", "--results", str(tmp_path))
     assert 130 == result.exit_code
     assert "Interrupted: 4 of 4 replications were finished" in " ".join(result.stdout.split())
-    assert "interrupted" in result.stderr
+    assert "interrupted: 4 of 4 replications are finished; the same command goes on from there" in result.stderr
     assert (tmp_path / "by-hand" / "00000000" / "report.html").exists()
 
 
@@ -95,7 +96,9 @@ def test_options_reach_the_run(answered: Answered) -> None:
         *("--set", "traffic.mean_rate=4/s"),
     )
     assert {"source": "x.yaml", "overrides": {"traffic.mean_rate": "4/s"}} == asked[0]
-    assert {"seed": 7, "replications": 9, "jobs": "auto", "engine": "reference"} == asked[1]
+    assert {"seed": 7, "replications": 9} == asked[1]
+    run_with = {"jobs": "auto", "engine": "reference", "cluster": None, "results": None, "resume": "if_possible"}
+    assert run_with == asked[2]
 
 
 @pytest.mark.parametrize("options", [["-j", "0"], ["-j", "many"], ["-n", "0"], ["--seed", "-1"], ["--set", "x"]])
@@ -128,11 +131,11 @@ def test_a_stream_that_holds_only_ascii_gets_ascii(answered: Answered) -> None:
 
 def test_a_log_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     """At most one each half minute, and none for the end."""
-    times = iter([0.0, 1.0, LOG_EVERY_S + 1, LOG_EVERY_S + 2])
-    report = _log(clock=lambda: next(times, 1e9))
-    for done in (1, 2, 4):
-        report(done, 4, done * 100)
-    assert "2 of 4 replications done, 200 requests\n" == capsys.readouterr().err
+    now = 0.0
+    report = _log(clock=lambda: now)
+    for now, done in ((1.0, 1), (LOG_EVERY_S, 2), (LOG_EVERY_S + 1, 3), (3 * LOG_EVERY_S, 4)):  # noqa: B007
+        report(Progress(done, 4, done * 6000, 24000.0))
+    assert "2 of 4 replications, 12,000 requests, 400/s, 30 s left\n" == capsys.readouterr().err
 
 
 def test_a_scenario_from_standard_input(tmp_path: Path) -> None:

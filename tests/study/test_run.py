@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -16,9 +17,10 @@ import pytest
 
 from simulator.errors import InputError, SimulatorError
 from simulator.study import replicate as replicating
-from simulator.study.executors import tasks_of, worker_count
+from simulator.study.executors import worker_count
 from simulator.study.replicate import Task
-from simulator.study.run import run
+from simulator.study.run import Progress, run
+from simulator.study.tasks import tasks_of
 from tests.study.scenarios import BASE, scenario
 
 
@@ -95,17 +97,19 @@ def test_the_initial_transient_is_left_out() -> None:
 
 def test_progress_counts_up_to_all() -> None:
     """Called once a replication in process; the last call names all replications and all requests."""
-    calls: list[tuple[int, int, int]] = []
-    study = run(scenario(), progress=lambda *call: calls.append(call))
-    assert [(done, 6) for done in range(1, 7)] == [call[:2] for call in calls]
-    assert sum(record.requests for record in study.records) == calls[-1][2]
+    calls: list[Progress] = []
+    study = run(scenario(), progress=calls.append)
+    assert [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6] == [call.finished for call in calls]
+    assert {6} == {call.replications for call in calls}
+    assert 2 * sum(record.requests for record in study.records) == calls[-1].requests
+    assert 6 * 2 * 2 * 1200 == calls[-1].expected
 
 
 def test_an_interrupted_study_keeps_what_finished() -> None:
     """Interrupted after three of six replications: those three, equal to the first three, and not complete."""
 
-    def stop(done: int, total: int, requests: int) -> None:
-        if done == 3:
+    def stop(state: Progress) -> None:
+        if state.finished == 3:
             raise KeyboardInterrupt
 
     study = run(scenario(), progress=stop)
@@ -117,7 +121,7 @@ def test_an_interrupted_study_keeps_what_finished() -> None:
 def test_interrupted_before_anything_finished_there_is_no_study(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to keep: the interrupt goes on to the caller."""
 
-    def interrupted(task: Task) -> None:
+    def interrupted(task: Task, tell: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("simulator.study.executors.replicate", interrupted)
@@ -128,8 +132,9 @@ def test_interrupted_before_anything_finished_there_is_no_study(monkeypatch: pyt
 def test_an_interrupted_pool_leaves_no_process_behind() -> None:
     """Interrupted on two processes: finished replications are kept, and the workers are gone."""
 
-    def stop(done: int, total: int, requests: int) -> None:
-        raise KeyboardInterrupt
+    def stop(state: Progress) -> None:
+        if state.finished:
+            raise KeyboardInterrupt
 
     study = run(scenario(), 12, jobs=2, progress=stop)
     assert 1 <= len(study.records) < 12
@@ -145,8 +150,9 @@ def test_control_c_ends_a_study_quietly(tmp_path: Path) -> None:
             """
             import json, os, signal, sys
 
-            def stop(done, total, requests):
-                os.killpg(os.getpgid(0), signal.SIGINT)
+            def stop(state):
+                if state.finished:
+                    os.killpg(os.getpgid(0), signal.SIGINT)
 
             if __name__ == "__main__":
                 import simulator
@@ -171,14 +177,12 @@ def test_control_c_ends_a_study_quietly(tmp_path: Path) -> None:
 
 
 def _die(task: Task) -> None:
-    import os
-
     os._exit(1)
 
 
 def test_a_dead_worker_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is killed ends the study with a message, not with a hang."""
-    monkeypatch.setattr("simulator.study.executors.replicate", _die)
+    monkeypatch.setattr("simulator.study.executors._in_worker", _die)
     with pytest.raises(SimulatorError, match="ended unexpectedly"):
         run(scenario(), jobs=2)
 

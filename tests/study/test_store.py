@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,13 @@ import pytest
 
 from simulator.errors import StudyError
 from simulator.files import write_whole
-from simulator.study import store
 from simulator.study.results import Study
 from simulator.study.run import run
 from simulator.study.store import load_study
 from tests.study.scenarios import scenario
 
 FILES = {
-    *("manifest.json", "records.json", "histograms.npz", "replications.csv", "bill.csv", "timeline.csv"),
+    *("manifest.json", "records.jsonl", "replications.csv", "bill.csv", "timeline.csv"),
     "summary.json",
 }
 
@@ -102,7 +102,7 @@ def test_other_versions_are_refused(study: Study, tmp_path: Path) -> None:
     """The message names both versions."""
     folder = study.save(tmp_path)
     _change(folder, results_version=99)
-    with pytest.raises(StudyError, match="version 99, this program reads version 1"):
+    with pytest.raises(StudyError, match="version 99, this program reads version 2"):
         load_study(folder)
 
 
@@ -123,7 +123,7 @@ def test_folders_without_a_study_are_refused(study: Study, tmp_path: Path) -> No
         load_study(folder.parent)
 
 
-@pytest.mark.parametrize("name", ["records.json", "histograms.npz", "manifest.json"])
+@pytest.mark.parametrize("name", ["records.jsonl", "manifest.json"])
 def test_damaged_folders_are_refused(study: Study, tmp_path: Path, name: str) -> None:
     """A file cut in half is an error of this folder, not a traceback or a shorter study."""
     folder = study.save(tmp_path)
@@ -136,8 +136,8 @@ def test_damaged_folders_are_refused(study: Study, tmp_path: Path, name: str) ->
 def test_missing_records_are_noticed(study: Study, tmp_path: Path) -> None:
     """Records of fewer replications than the manifest names."""
     folder = study.save(tmp_path)
-    records = json.loads((folder / "records.json").read_text())
-    (folder / "records.json").write_text(json.dumps(records[:2]))
+    lines = (folder / "records.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "records.jsonl").write_bytes(b"".join(lines[:2]))
     with pytest.raises(StudyError, match="do not go together"):
         load_study(folder)
 
@@ -150,7 +150,7 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     def fail(descriptor: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(store.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         write_whole(path, b"new and longer")
     assert b"old" == path.read_bytes()

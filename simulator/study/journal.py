@@ -1,0 +1,246 @@
+"""Finished replications on disk: one line each, appended as they finish, read back exactly.
+
+``records.jsonl`` holds a line for every finished replication: the CRC-32 of what follows, a space, and the record as
+JSON with nothing but whole numbers, texts and the few figures of the traffic. A line that was not written to its end
+(the program was killed, the disk was full) can only be the last one; it is dropped when the file is read, and cut off
+before another is appended.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import sys
+import zlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import StudyError
+from simulator.measures.histogram import Histogram
+from simulator.measures.measured import Measured
+from simulator.measures.percentiles import Level
+from simulator.measures.timeline import Timeline
+from simulator.measures.usage import Usage
+from simulator.study.replicate import Record
+
+#: Name of the file in the folder of a study.
+RECORDS: Final = "records.jsonl"
+_SERIES: Final = tuple(f.name for f in fields(Timeline) if f.name not in {"period_ns", "horizon_ns"})
+
+
+def line_of(record: Record) -> bytes:
+    """The line of a record; equal records have equal lines."""
+    text = json.dumps(_facts(record), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def record_of(line: bytes) -> Record:
+    """The record of a line.
+
+    Raises
+    ------
+    ValueError
+        If the line is not whole, or is none of this file.
+    """
+    if not line.endswith(b"\n") or line[8:9] != b" " or line[:8] != b"%08x" % zlib.crc32(line[9:-1]):
+        raise ValueError("a record is not what was written")
+    try:
+        return _record(json.loads(line[9:]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"a record lacks something ({error})") from error
+
+
+def lines_of(records: Iterable[Record]) -> bytes:
+    """The whole file, in order of number."""
+    return b"".join(map(line_of, sorted(records, key=lambda record: record.number)))
+
+
+def digest_of(records: Iterable[Record]) -> str:
+    """SHA-256 of records in order of number: equal only if they are equal to the last bit."""
+    return hashlib.sha256(lines_of(records)).hexdigest()
+
+
+class Journal:
+    """The records of one study, in memory and on disk. While it is open no other process can open it.
+
+    Parameters
+    ----------
+    path : Path
+        Its file; made if it is not there.
+    anew : bool
+        Whether to forget what the file holds.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be opened, if another process has it open, or if a line other than the last is damaged.
+    """
+
+    def __init__(self, path: Path, *, anew: bool = False) -> None:
+        self._path = path
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise _failed(path, error) from error
+        try:
+            if not _locked(self._file.fileno()):
+                raise StudyError(f"{path}: another run of the same study is at work on it; wait for it to end")
+            self.records, self._size = ({}, 0) if anew else read_records(path)
+            # What is left of a line that was being written would spoil the next one.
+            self._file.truncate(self._size)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.close()
+            raise _failed(path, error) from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def append(self, record: Record) -> None:
+        """Keep a record: when this returns it is on the disk.
+
+        Raises
+        ------
+        StudyError
+            If it cannot be written; what was kept before still is.
+        """
+        line = line_of(record)
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):  # the reader drops what is left of the line
+                self._file.truncate(self._size)
+            raise _failed(self._path, error, len(self.records)) from error
+        self._size += len(line)
+        self.records[record.number] = record
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_records(path: Path) -> tuple[dict[int, Record], int]:
+    """Records of a file by number, in the order of its lines, and the bytes that they take; the rest is a torn line.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read; one that is not there holds nothing.
+    StudyError
+        If a line other than the last is damaged.
+    """
+    records: dict[int, Record] = {}
+    size = 0
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return records, size
+    with file:
+        for number, line in enumerate(file, 1):
+            try:
+                record = record_of(line)
+            except ValueError as error:
+                if not file.read(1):
+                    break
+                raise StudyError(f"{path}: is damaged in line {number} ({error})") from error
+            records[record.number] = record
+            size += len(line)
+    return records, size
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether a file could be locked until it is closed, or its process ends in whatever way.
+
+    Where locks are not to be had (some network file systems), nobody holds one.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            # Locked bytes cannot be read: one that is never reached.
+            os.lseek(descriptor, 1 << 40, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+    return True
+
+
+def _failed(path: Path, error: OSError, kept: int | None = None) -> StudyError:
+    text = f"{path}: cannot be written: {error.strerror or error}"
+    if kept is not None:
+        text += f"; {kept} finished replication{'s are' if kept != 1 else ' is'} kept there"
+    return StudyError(text)
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    return {
+        "number": record.number,
+        "traffic": record.traffic,
+        "measured": {name: _measured_facts(one) for name, one in record.measured.items()},
+        "timelines": {
+            name: [one.period_ns, one.horizon_ns, *(getattr(one, series).tolist() for series in _SERIES)]
+            for name, one in record.timelines.items()
+        },
+    }
+
+
+def _measured_facts(measured: Measured) -> dict[str, Any]:
+    facts = {f.name: getattr(measured, f.name) for f in fields(Measured)}
+    facts["percentiles_ns"] = [[str(level.share), value] for level, value in measured.percentiles_ns]
+    facts["usage"] = asdict(measured.usage)
+    facts["histogram"] = _histogram_facts(measured.histogram)
+    return facts
+
+
+def _histogram_facts(histogram: Histogram) -> list[list[int]]:
+    """Stretches of neighbouring bins: number of the first, then the counts."""
+    bins, counts = histogram.bins, histogram.counts
+    cuts = np.flatnonzero(np.diff(bins) != 1) + 1
+    stretches = zip(np.split(bins, cuts), np.split(counts, cuts), strict=True)
+    return [[int(some[0]), *many.tolist()] for some, many in stretches if len(some)]
+
+
+def _record(facts: dict[str, Any]) -> Record:
+    measured = {
+        name: Measured(
+            **{
+                **one,
+                "throttled": tuple(one["throttled"]),
+                "percentiles_ns": tuple((Level(Fraction(share)), value) for share, value in one["percentiles_ns"]),
+                "below": tuple((limit, count) for limit, count in one["below"]),
+                "histogram": _histogram(one["histogram"]),
+                "usage": Usage(**one["usage"]),
+            }
+        )
+        for name, one in facts["measured"].items()
+    }
+    timelines = {
+        name: Timeline(period_ns, horizon_ns, *(np.array(one, np.int64) for one in series))
+        for name, (period_ns, horizon_ns, *series) in facts["timelines"].items()
+    }
+    return Record(facts["number"], facts["traffic"], measured, timelines)
+
+
+def _histogram(stretches: list[list[int]]) -> Histogram:
+    nothing: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    bins = [np.arange(first, first + len(counts), dtype=np.int64) for first, *counts in stretches]
+    return Histogram(
+        np.concatenate(bins or nothing),
+        np.concatenate([np.array(counts, np.int64) for _, *counts in stretches] or nothing),
+    )
