@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.report import precision
 from simulator.report.reading import Reading, estimate_of, number, records
 from simulator.report.sections import Sentences, Table, sections
 from simulator.report.verdict import answer
@@ -49,6 +50,7 @@ def facts(study: Study) -> dict[str, Any]:
         "horizon_s": study.scenario.horizon,
         "replications": {"requested": study.requested, "finished": reading.finished},
         "complete": study.complete,
+        "precision": None if study.precision is None else precision.facts(study.precision),
         "cheapest": found.cheapest,
         "cheapest_is_decided": found.is_decided,
         "answer": list(found.sentences),

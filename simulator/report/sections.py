@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.measures.intervals import Estimate, none_of
 from simulator.report import checks
 from simulator.report.numbers import significant
+from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, number, records
 from simulator.report.verdict import Answer, headline, judgement_line
 
@@ -115,6 +116,9 @@ def verdict(reading: Reading, found: Answer) -> Sentences:
             f"Interrupted: {reading.finished} of {reading.study.requested} replications were finished; all numbers "
             "are of those."
         )
+    precision = reading.study.precision
+    if precision is not None and is_unresolved(precision):
+        lines.append(sentence(precision))
     return Sentences("Verdict", tuple(lines), is_code=True)
 
 
@@ -127,6 +131,8 @@ def setting(reading: Reading) -> Sentences:
         f"seed {study.seed}; prices {scenario.price_sheet.id}; a month is {month_in_words(reading)}; "
         f"{study.engine} engine; intervals at {100 * scenario.confidence:g}%",
     ]
+    if study.precision is not None and not is_unresolved(study.precision):
+        lines.insert(1, sentence(study.precision))
     if scenario.description:
         lines.insert(0, scenario.description)
     return Sentences(f"Scenario {scenario.name}", tuple(lines))

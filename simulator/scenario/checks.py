@@ -113,13 +113,16 @@ def _precision(scenario: Scenario, names: list[str]) -> Iterator[Finding]:
     if precision.endpoint is not None and precision.endpoint not in names:
         known = nearest(precision.endpoint, names)
         yield ("precision", "endpoint"), f'no endpoint is named "{precision.endpoint}", {known}'
-    if precision.difference and len(names) == 1:
+    elif precision.difference and len(names) == 1:
         yield ("precision", "difference"), "there is one endpoint only, and nothing to take the difference from"
     elif precision.difference and precision.endpoint == scenario.baseline:
         yield (
             ("precision", "endpoint"),
             f'"{precision.endpoint}" is the baseline, and its difference from itself is always 0',
         )
+    elif scenario.baseline in names and not precision.endpoints(scenario):
+        which = "no endpoint here is one" if precision.endpoint is None else f'"{precision.endpoint}" is none'
+        yield ("precision", "measure"), f"only serverless endpoints have {precision.measure}, and {which}"
 
 
 def _times(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,9 +18,16 @@ from pydantic import (
 
 from simulator.units import Share
 
+if TYPE_CHECKING:
+    from simulator.scenario.model import Scenario
+
 #: Replications at which the interval is looked at first. Assumption of the rule in `simulator.study.precision`: fewer
 #: make a spread that is too small by chance likely, and with it an interval that is taken for narrow.
 FIRST_LOOK: Final = 20
+#: What endpoints that launch no instances do not have.
+OF_SERVERLESS: Final = frozenset(
+    {"cold_starts", "cold_start_fraction", "cold_start_penalty", "failed_launches", "spillover"}
+)
 
 
 def _measure_name(text: str) -> str:
@@ -113,6 +120,20 @@ class Precision(BaseModel):
     def absolute_in_unit(self) -> float | None:
         """Largest error in the unit of the measure; None where a relative one is asked for."""
         return None if self.absolute is None else _in_unit(self.measure, self.absolute)
+
+    def endpoints(self, scenario: Scenario) -> list[str]:
+        """Names of the endpoints whose intervals must be narrow enough.
+
+        Without the baseline where differences from it are asked for, and without those that cannot have what is
+        measured: a real-time endpoint has no cold starts, and would never show that it has none.
+        """
+        kinds = {endpoint.name: endpoint.kind for endpoint in scenario.endpoints}
+        names = [self.endpoint] if self.endpoint is not None else list(kinds)
+        if self.difference:
+            names = [name for name in names if name != scenario.baseline]
+        if self.measure not in OF_SERVERLESS or (self.difference and kinds[scenario.baseline] == "serverless"):
+            return names
+        return [name for name in names if kinds[name] == "serverless"]
 
 
 def _in_unit(name: str, text: str) -> float:

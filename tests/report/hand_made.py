@@ -17,6 +17,7 @@ from simulator.measures.catalogue import MEASURES
 from simulator.measures.histogram import Histogram
 from simulator.measures.objectives import Judgement, judge, parse_objective
 from simulator.prices import load_sheet
+from simulator.study.precision import PrecisionState
 from simulator.traffic.clock import Clock
 from simulator.traffic.poisson import Poisson
 
@@ -50,6 +51,7 @@ class HandMade:
         self.values = values
         self.requested = 4
         self.complete = True
+        self.precision: PrecisionState | None = None
         self._objectives = [parse_objective(text) for text in objectives]
         service = DurationTime.validate({"kind": "lognormal", "mean": "250ms", "cv": 0.1})
         endpoints = [
