@@ -35,8 +35,8 @@ class Workers(Protocol):
     def count(self) -> int | None:
         """Tasks that run at once; None if it is not known."""
 
-    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
-        """Records of each task as it finishes; how many requests were simulated is told now and then."""
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[Task, list[Record]]]:
+        """Each task with its records as it finishes; how many requests were simulated is told now and then."""
 
 
 def worker_count(jobs: int | Literal["auto"]) -> int:
@@ -95,10 +95,10 @@ class InProcess:
 
     count: int | None = 1
 
-    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
-        """Records of each task."""
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[Task, list[Record]]]:
+        """Each task with its records."""
         for task in tasks:
-            yield replicate(task, tell)
+            yield task, replicate(task, tell)
 
 
 @dataclass(frozen=True)
@@ -115,22 +115,22 @@ class OnExecutor:
     executor: Executor
     count: int | None
 
-    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
-        """Records of each task as it finishes.
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[Task, list[Record]]]:
+        """Each task with its records as it finishes.
 
         Raises
         ------
         SimulatorError
             If a worker died and the executor does not start another.
         """
-        futures = [self.executor.submit(replicate, task) for task in tasks]
+        task_of = {self.executor.submit(replicate, task): task for task in tasks}
         try:
-            for future in _as_finished(set(futures), lambda: None):
+            for future in _as_finished(set(task_of), lambda: None):
                 records = _result(future)
                 tell(sum(len(record.measured) * record.requests for record in records))
-                yield records
+                yield task_of[future], records
         finally:
-            for future in futures:
+            for future in task_of:
                 future.cancel()
 
 
@@ -166,8 +166,8 @@ class OwnPool:
                 process.terminate()
         self._pool.shutdown()
 
-    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[list[Record]]:
-        """Records of each task as it finishes.
+    def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[Task, list[Record]]]:
+        """Each task with its records as it finishes.
 
         Raises
         ------
@@ -190,9 +190,8 @@ class OwnPool:
                 if isinstance(future.exception(), BrokenProcessPool):
                     failure = future.exception()
                     continue
-                del task_of[future]
                 finished += 1
-                yield future.result()
+                yield task_of.pop(future), future.result()
             if failure is None:
                 return
             waiting = waiting[finished + len(task_of) :] + list(task_of.values())

@@ -14,11 +14,11 @@ where the spread is too small by chance, and with skewed values also where the m
 
 Assumption: these three were chosen by simulation (notes/decisions.md 11), not taken from a theorem. At a level of 95 %
 the claim held the truth in 97 % of the studies of normal values, and with skewed ones (exponential, lognormal, bursty
-shares; skewness up to 4) at most 1 point less often than the interval of as many replications fixed beforehand; 2 points
-where each replication is 0 or 1. Intervals in tables stay those of `Sample.estimate`. They held it in 94.6 % with normal
-values and, under a relative target, at most 1 point less often than with a fixed number (2 points with a skewness of 4).
-Under an absolute target they did so 3 points less often for exponential values and 5 for a skewness above 3, because a
-low mean and a small spread come together; `PrecisionState.is_skewed` says when that is to be told.
+shares; skewness up to 4) at most 1 point less often than the interval of as many replications fixed beforehand; 2
+points where each replication is 0 or 1. Intervals in tables stay those of `Sample.estimate`. They held it in 94.6 %
+with normal values and, under a relative target, at most 1 point less often than with a fixed number (2 points with a
+skewness of 4). Under an absolute target they did so 3 points less often for exponential values and 5 for a skewness
+above 3, because a low mean and a small spread come together; `PrecisionState.is_skewed` says when that is to be told.
 
 References
 ----------
@@ -48,7 +48,7 @@ from simulator.study.replicate import Record
 #: fourteen looks lead to 400.
 LEAST_BATCH: Final = 10
 GROWTH: Final = 5
-#: Skewness of the replications beyond which a t-interval is in doubt (statistics of the study; a rule of thumb).
+#: Skewness of the replications beyond which stopping leaves their t-interval too narrow. Assumption.
 _SKEWED: Final = 1.0
 
 
@@ -136,10 +136,7 @@ def check(scenario: Scenario, records: Sequence[Record]) -> PrecisionState:
     """
     precision = scenario.precision
     assert precision is not None, "the caller's part"
-    names = precision.endpoints(scenario)
-    needed = dict.fromkeys([*names, scenario.baseline] if precision.difference else names)
-    samples = {name: sample_of(scenario, name, records) for name in needed}
-    state = _widest(scenario, precision, samples)
+    state = _widest(scenario, precision, records)
     at, count = looks(precision), len(records)
     if not state.is_narrow or count not in at or [record.number for record in records] != list(range(count)):
         return state
@@ -148,10 +145,7 @@ def check(scenario: Scenario, records: Sequence[Record]) -> PrecisionState:
     if count == at[0]:
         return state
     before = at[at.index(count) - 1]
-    shorter = {
-        name: replace(one, measured=one.measured[:before], bills=one.bills[:before]) for name, one in samples.items()
-    }
-    return replace(state, met=_widest(scenario, precision, shorter).is_narrow)
+    return replace(state, met=_widest(scenario, precision, records[:before]).is_narrow)
 
 
 def found(scenario: Scenario, records: Sequence[Record]) -> PrecisionState | None:
@@ -173,11 +167,14 @@ def reported(state: PrecisionState) -> Estimate:
     return claimed.within(0.0, 1.0 if find(state.precision.measure).kind is Kind.SHARE else None)
 
 
-def _widest(scenario: Scenario, precision: Precision, samples: dict[str, Sample]) -> PrecisionState:
+def _widest(scenario: Scenario, precision: Precision, records: Sequence[Record]) -> PrecisionState:
     """The endpoint whose interval is the widest against its target; one without an interval is wider than any."""
-    baseline = samples[scenario.baseline] if precision.difference else None
-    names = precision.endpoints(scenario)
-    return max((_of_endpoint(precision, name, samples[name], baseline) for name in names), key=_excess)
+    baseline = sample_of(scenario, scenario.baseline, records) if precision.difference else None
+    states = [
+        _of_endpoint(precision, name, sample_of(scenario, name, records), baseline)
+        for name in precision.endpoints(scenario)
+    ]
+    return max(states, key=_excess)
 
 
 def _excess(state: PrecisionState) -> float:
@@ -195,7 +192,7 @@ def _of_endpoint(precision: Precision, name: str, sample: Sample, baseline: Samp
         theirs = baseline.column(measure.name)
         estimate, none_seen = sample.less(baseline, measure), not any(values) and not any(theirs)
         values = [None if a is None or b is None else a - b for a, b in zip(values, theirs, strict=True)]
-    count = len(sample.measured)
+    count = len(values)
     state = PrecisionState(precision, count, False, name, estimate, None, None)
     missing = values.count(None)
     if missing:
@@ -204,7 +201,7 @@ def _of_endpoint(precision: Precision, name: str, sample: Sample, baseline: Samp
         return replace(state, reason="its value is 0, and no error is a share of 0")
     half = _half_width(measure, estimate, none_seen)
     if half is None:
-        return replace(state, reason=estimate.method)
+        return replace(state, reason="nothing seen, and nothing bounds a count" if none_seen else estimate.method)
     target = precision.absolute_in_unit
     if precision.relative is not None and estimate.value is not None:
         target = abs(estimate.value) * precision.relative / (1 + precision.relative)

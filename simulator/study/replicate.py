@@ -45,6 +45,8 @@ class Task:
         Both give the same records.
     endpoints : tuple of str
         Names of those to simulate; empty: all. Records are then of these endpoints only.
+    study : int
+        Number of the study among those that run together.
     made_by : str
         Versions that the results depend on; a worker that has others refuses.
     """
@@ -53,6 +55,7 @@ class Task:
     numbers: tuple[int, ...]
     engine: Engine
     endpoints: tuple[str, ...] = ()
+    study: int = 0
     made_by: str = VERSIONS
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -103,84 +103,140 @@ def run(
     KeyboardInterrupt
         If it was interrupted before any replication had finished.
     """
-    scenario = asked(scenario, replications, seed)
+    (study,) = run_all(
+        [asked(scenario, replications, seed)],
+        engine=engine,
+        jobs=jobs,
+        executor=executor,
+        cluster=cluster,
+        progress=progress,
+        results=results,
+        resume=resume,
+    )
+    return study
+
+
+def run_all(
+    scenarios: Sequence[Scenario],
+    *,
+    engine: str = "compiled",
+    jobs: int | Literal["auto"] = 1,
+    executor: Executor | None = None,
+    cluster: str | None = None,
+    progress: Report | None = None,
+    results: str | os.PathLike[str] | None = None,
+    resume: Resume = "if_possible",
+) -> list[Study]:
+    """Studies of several scenarios, all of them on the same workers at the same time.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        Equal ones are simulated once.
+    engine, jobs, executor, cluster, progress, results, resume
+        As in `run`; progress is that of all studies together.
+
+    Returns
+    -------
+    list of Study
+        In the order of the scenarios. Interrupted by the keyboard, they hold the replications that had finished.
+
+    Raises
+    ------
+    InputError, StudyError, KeyboardInterrupt
+        As in `run`.
+    """
     name = check_engine(engine)
-    with _kept(scenario, name, results, resume) as records:
-        course = _Course(scenario, name, records, progress)
+    if results is None and resume == "always":
+        raise InputError("resume needs results, the folder in which replications were kept")
+    with ExitStack() as stack:
+        courses = {}
+        for scenario in dict.fromkeys(scenarios):
+            journal = None if results is None else stack.enter_context(kept(scenario, name, Path(results), resume))
+            courses[scenario] = _Course(scenario, journal)
         try:
             with workers(jobs, executor, cluster) as places:
-                numbers = course.replicate(places)
+                _complete(list(courses.values()), name, places, progress)
         except KeyboardInterrupt:
-            if not records.found:
+            if not any(course.found for course in courses.values()):
                 raise
-            numbers = sorted(records.found)
-    return Study(scenario, name, tuple(records.found[number] for number in numbers))
-
-
-class _Records:
-    """Records by number, those of an earlier run included, also on disk if there is a journal."""
-
-    def __init__(self, journal: Journal | None) -> None:
-        self._journal = journal
-        self.found: dict[int, Record] = {} if journal is None else journal.records
-
-    def add(self, record: Record) -> None:
-        if self._journal is None:
-            self.found[record.number] = record
-        else:
-            self._journal.append(record)
-
-
-@contextmanager
-def _kept(
-    scenario: Scenario, engine: Engine, results: str | os.PathLike[str] | None, resume: Resume
-) -> Iterator[_Records]:
-    if results is None:
-        if resume == "always":
-            raise InputError("resume needs results, the folder in which replications were kept")
-        yield _Records(None)
-    else:
-        with kept(scenario, engine, Path(results), resume) as journal:
-            yield _Records(journal)
+        return [Study(scenario, name, courses[scenario].records()) for scenario in scenarios]
 
 
 class _Course:
-    """From no replication to enough of them."""
+    """One study on its way from no replication to enough of them.
 
-    def __init__(self, scenario: Scenario, engine: Engine, records: _Records, report: Report | None) -> None:
-        self._scenario, self._engine, self._records = scenario, engine, records
-        self._report = report
-        self._requests = 0
-        missing = scenario.replications - sum(number < scenario.replications for number in records.found)
-        self._expected = missing * requests_of(scenario)
+    Parameters
+    ----------
+    scenario : Scenario
+    journal : Journal or None
+        Where records are kept, with those that an earlier run has left.
+    """
 
-    def replicate(self, places: Workers) -> list[int]:
-        """Numbers of the replications that are enough, all of them there."""
-        precision = self._scenario.precision
-        for upto in (self._scenario.replications,) if precision is None else looks(precision):
-            self._complete(range(upto), places)
-            records = [self._records.found[number] for number in range(upto)]
-            if precision is not None and check(self._scenario, records).met:
-                break
-        return list(range(upto))
+    def __init__(self, scenario: Scenario, journal: Journal | None) -> None:
+        self.scenario = scenario
+        self._journal = journal
+        self._gathering = Gathering(scenario)
+        self.found: dict[int, Record] = {} if journal is None else journal.records
+        self._looks = [scenario.replications] if scenario.precision is None else list(looks(scenario.precision))
+        self.is_enough = False
 
-    def _complete(self, numbers: range, places: Workers) -> None:
-        """Simulate those that are not there."""
-        missing = [number for number in numbers if number not in self._records.found]
-        if not missing:
+    def missing(self) -> list[int]:
+        """Numbers to simulate before the next look; none if there are enough."""
+        while not self.is_enough:
+            numbers = range(self._looks[0])
+            missing = [number for number in numbers if number not in self.found]
+            if missing:
+                return missing
+            records = [self.found[number] for number in numbers]
+            self.is_enough = len(self._looks) == 1 or check(self.scenario, records).met
+            if not self.is_enough:
+                self._looks.pop(0)
+        return []
+
+    def expected(self) -> float:
+        """Requests that are still to be simulated, at most."""
+        numbers = range(self.scenario.replications)
+        return sum(number not in self.found for number in numbers) * requests_of(self.scenario)
+
+    def add(self, batch: Sequence[Record]) -> None:
+        """Keep the records that are whole now."""
+        for record in self._gathering.add(batch):
+            if self._journal is None:
+                self.found[record.number] = record
+            else:
+                self._journal.append(record)
+
+    def records(self) -> tuple[Record, ...]:
+        """Those that are enough; all that there are if there are not enough."""
+        numbers = range(self._looks[0]) if self.is_enough else sorted(self.found)
+        return tuple(self.found[number] for number in numbers)
+
+
+def _complete(courses: Sequence[_Course], engine: Engine, places: Workers, report: Report | None) -> None:
+    """Simulate, in rounds, until each study has replications enough."""
+    requests = 0
+    replications = sum(course.scenario.replications for course in courses)
+    expected = sum(course.expected() for course in courses)
+
+    def tell(more: int) -> None:
+        nonlocal requests
+        requests += more
+        if report is not None:
+            finished = sum(len(course.found) for course in courses)
+            report(Progress(finished, replications, requests, expected))
+
+    while True:
+        tasks = [
+            replace(task, study=number)
+            for number, course in enumerate(courses)
+            for task in tasks_of(course.scenario, course.missing(), engine, places.count)
+        ]
+        if not tasks:
             return
-        gathering = Gathering(self._scenario)
-        tasks = tasks_of(self._scenario, missing, self._engine, places.count)
-        for batch in places.results(tasks, self._tell):
-            for record in gathering.add(batch):
-                self._records.add(record)
-                self._tell(0)
-
-    def _tell(self, requests: int) -> None:
-        self._requests += requests
-        if self._report is not None:
-            finished = len(self._records.found)
-            self._report(Progress(finished, self._scenario.replications, self._requests, self._expected))
+        for task, batch in places.results(tasks, tell):
+            courses[task.study].add(batch)
+            tell(0)
 
 
 def asked(scenario: Scenario, replications: int | None, seed: int | None) -> Scenario:
