@@ -27,14 +27,14 @@ def sentence(state: PrecisionState) -> str:
     precision, count = state.precision, state.replications
     most, asked = precision.max_replications, _asked(precision)
     if state.met:
-        begins = (
-            f"Stopped at {count:,} of at most {most:,} replications" if count < most else f"At {most:,} replications"
+        begins = f"Stopped at {count:,} of at most" if count < most else "Within"
+        text = (
+            f"{begins} {most:,} replications: {_what(precision)} is known to {asked}, as asked ({_reached_by(state)})."
         )
-        text = f"{begins}: {_what(precision)} is known to {asked}, as asked ({_reached_by(state)})."
         if state.is_skewed:
             text += (
                 " Its replications are skewed: an interval found by stopping holds the truth less often than "
-                f"{state.estimate.level:.0%} says; rely on {asked}."
+                f"{100 * state.estimate.level:g}% says; rely on {asked}."
             )
         return text
     begins = f"Not resolved to {asked} within" if is_unresolved(state) else f"Not resolved to {asked} after"
@@ -44,6 +44,8 @@ def sentence(state: PrecisionState) -> str:
         return f"{text}: {state.reason}."
     if state.estimate.is_none_seen:
         text += f": {state.estimate.method}"
+    elif state.is_narrow:
+        text += f" is known to {_width(state)} at this look, and must be so at one more"
     else:
         text += f" is known to {_width(state)}" if _width(state) else " is not known to within its own size"
     return f"{text}; about {state.needed:,} would do." if state.needed else f"{text}."

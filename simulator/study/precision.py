@@ -198,7 +198,7 @@ def _of_endpoint(precision: Precision, name: str, sample: Sample, baseline: Samp
     if missing:
         return replace(state, reason=f"{NO_DATA} in {missing:,} of {count:,} replications")
     if precision.relative is not None and estimate.value == 0:
-        return replace(state, reason="its value is 0, and no error is a share of 0")
+        return replace(state, reason="its value is 0, and no error is a share of 0; ask for an absolute one")
     half = _half_width(measure, estimate, none_seen)
     if half is None:
         return replace(state, reason="nothing seen, and nothing bounds a count" if none_seen else estimate.method)
