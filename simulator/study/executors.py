@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from typing import Any, Final, Literal, Protocol
 
 from simulator.errors import InputError, SimulatorError
-from simulator.study.replicate import Record, Task, replicate
+from simulator.scenario.model import Scenario
+from simulator.study.replicate import Engine, Record, Task, replicate
 
 #: Takes the number of requests that have just been simulated.
 Tell = Callable[[int], None]
@@ -56,11 +60,15 @@ def worker_count(jobs: int | Literal["auto"]) -> int:
 
 
 @contextmanager
-def workers(jobs: int | Literal["auto"], executor: Executor | None, cluster: str | None) -> Iterator[Workers]:
-    """Workers for the length of a study.
+def workers(
+    scenarios: Sequence[Scenario], jobs: int | Literal["auto"], executor: Executor | None, cluster: str | None
+) -> Iterator[Workers]:
+    """Workers for the length of some studies.
 
     Parameters
     ----------
+    scenarios : sequence of Scenario
+        Those that tasks name by their number, `Task.study`.
     jobs : int or "auto"
         Processes of a pool; 1 is this process.
     executor : Executor or None
@@ -85,7 +93,7 @@ def workers(jobs: int | Literal["auto"], executor: Executor | None, cluster: str
     elif worker_count(jobs) == 1:
         yield InProcess()
     else:
-        with OwnPool(worker_count(jobs)) as pool:
+        with OwnPool(worker_count(jobs), scenarios) as pool:
             yield pool
 
 
@@ -137,20 +145,27 @@ class OnExecutor:
 class OwnPool:
     """A pool of processes, started anew on every system, and built again when one of them dies.
 
+    Scenarios, which may hold long recordings, are sent to each process once. Processes are asked to stop, not ended:
+    a pool may hang when a process is ended while it sends something.
+
     Parameters
     ----------
     count : int
         Processes.
+    scenarios : sequence of Scenario
+        Those that tasks name by their number.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, scenarios: Sequence[Scenario]) -> None:
         from multiprocessing import get_context
 
         self.count: int | None = count
         self._processes = count
+        self._scenarios = tuple(scenarios)
         self._context = get_context("spawn")
-        #: Requests that the processes have simulated.
+        #: Requests that the processes have simulated; whether they should stop.
         self._simulated = self._context.Value("q", 0)
+        self._stop = self._context.Value("b", 0)
         self._told = 0
         self._pool: ProcessPoolExecutor | None = None
 
@@ -161,10 +176,9 @@ class OwnPool:
         if self._pool is None:
             return
         if kind is not None:
-            # Tasks that run, or wait, would otherwise hold up the end of the program, however long they are.
-            for process in list((getattr(self._pool, "_processes", None) or {}).values()):
-                process.terminate()
-        self._pool.shutdown()
+            # Tasks that run would otherwise hold up the end of the program, however long they are.
+            self._stop.value = 1
+        self._pool.shutdown(cancel_futures=kind is not None)
 
     def results(self, tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[Task, list[Record]]]:
         """Each task with its records as it finishes.
@@ -180,8 +194,10 @@ class OwnPool:
             task_of: dict[Future[list[Record]], Task] = {}
             failure: BaseException | None = None
             try:
-                for task in waiting:
-                    task_of[self._open_pool().submit(_in_worker, task)] = task
+                with _interrupts_put_off():
+                    for task in waiting:
+                        work = (task.study, task.numbers, task.engine, task.endpoints)
+                        task_of[self._open_pool().submit(_in_worker, *work)] = task
             except BrokenProcessPool as error:
                 failure = error
             finished = 0
@@ -207,7 +223,10 @@ class OwnPool:
     def _open_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self._processes, mp_context=self._context, initializer=_begin_worker, initargs=(self._simulated,)
+                self._processes,
+                mp_context=self._context,
+                initializer=_begin_worker,
+                initargs=(self._scenarios, self._simulated, self._stop),
             )
         return self._pool
 
@@ -236,21 +255,51 @@ def _result(future: Future[list[Record]]) -> list[Record]:
         raise
 
 
-#: In a worker process: requests that all of them have simulated.
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Let processes that are started here begin deaf to interrupts, until they can say that they ignore them."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+#: In a worker process: the scenarios of the studies, the requests that all processes have simulated, whether to stop.
+_scenarios: tuple[Scenario, ...] = ()
 _simulated: Any = None
+_stop: Any = None
 
 
-def _begin_worker(simulated: Any) -> None:
-    """Share the count of requests, and leave interrupts to the parent."""
-    global _simulated
-    _simulated = simulated
+class _StopError(Exception):
+    """Ends a task that nobody waits for."""
+
+
+def _begin_worker(scenarios: tuple[Scenario, ...], simulated: Any, stop: Any) -> None:
+    """Take what all tasks share, and leave interrupts to the parent."""
+    global _scenarios, _simulated, _stop
+    _scenarios, _simulated, _stop = scenarios, simulated, stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 
-def _in_worker(task: Task) -> list[Record]:
-    return replicate(task, _count)
+def _end_with_the_parent() -> None:
+    """End this process when its parent is gone in whatever way: it would wait for tasks for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _in_worker(study: int, numbers: tuple[int, ...], engine: Engine, endpoints: tuple[str, ...]) -> list[Record]:
+    return replicate(Task(_scenarios[study], numbers, engine, endpoints, study), _count)
 
 
 def _count(requests: int) -> None:
+    if _stop.value:
+        raise _StopError
     with _simulated.get_lock():
         _simulated.value += requests

@@ -155,7 +155,7 @@ def run_all(
             journal = None if results is None else stack.enter_context(kept(scenario, name, Path(results), resume))
             courses[scenario] = _Course(scenario, journal)
         try:
-            with workers(jobs, executor, cluster) as places:
+            with workers(list(courses), jobs, executor, cluster) as places:
                 _complete(list(courses.values()), name, places, progress)
         except KeyboardInterrupt:
             if not any(course.found for course in courses.values()):

@@ -176,7 +176,7 @@ def test_control_c_ends_a_study_quietly(tmp_path: Path) -> None:
     assert "False" == complete
 
 
-def _die(task: Task) -> None:
+def _die(*_: object) -> None:
     os._exit(1)
 
 
