@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, Final
 
 import click
 
-from simulator.cli.answering import Wishes, answer, answering_options
+from simulator.cli.answering import answer, answering_options
 from simulator.cli.errors import Refused
 from simulator.cli.options import TextType
 
@@ -105,9 +106,8 @@ def compare(ctx: click.Context, /, overrides: dict[str, str], **options: Any) ->
     """
     from simulator.scenario.loading import load_scenario
 
-    names = Wishes.__dataclass_fields__
-    wishes = Wishes(**{name: options.pop(name) for name in names})
-    answer(ctx, load_scenario(scenario_of(**options), overrides), wishes)
+    own = {name: options.pop(name) for name in signature(scenario_of).parameters}
+    answer(ctx, load_scenario(scenario_of(**own), overrides), options)
 
 
 def scenario_of(

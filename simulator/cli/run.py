@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from simulator.cli.answering import Wishes, answer, answering_options
+from simulator.cli.answering import answer, answering_options
 
 
 @click.command()
 @click.argument("scenario")
 @answering_options
 @click.pass_context
-def run(ctx: click.Context, /, scenario: str, overrides: dict[str, str], **wishes: Any) -> None:
+def run(ctx: click.Context, /, scenario: str, overrides: dict[str, str], **options: Any) -> None:
     r"""Run a scenario: verdict, costs and latencies with their intervals.
 
     SCENARIO is a .yaml, .toml or .json file, the name of a shipped scenario, or - for standard input.
@@ -29,4 +29,4 @@ def run(ctx: click.Context, /, scenario: str, overrides: dict[str, str], **wishe
     """
     from simulator.scenario.loading import load_scenario
 
-    answer(ctx, load_scenario(scenario, overrides), Wishes(**wishes))
+    answer(ctx, load_scenario(scenario, overrides), options)

@@ -39,18 +39,18 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, An
             asked.append({"source": source, "overrides": overrides})
             return study.scenario
 
-        def run(scenario: Any, progress: Any = None, **options: Any) -> HandMade:
+        def run(scenarios: Any, progress: Any = None, **options: Any) -> list[HandMade]:
             asked.append(options)
             if progress is not None:
                 progress(Progress(4, 4, 1000, 1000.0))
-            return study
+            return [study]
 
         def with_changes(scenario: Any, replications: int | None, seed: int | None) -> Any:
             asked.append({"replications": replications, "seed": seed})
             return scenario
 
         monkeypatch.setattr(simulator.scenario.loading, "load_scenario", load)
-        monkeypatch.setattr(simulator.study.run, "run", run)
+        monkeypatch.setattr(simulator.study.run, "run_all", run)
         monkeypatch.setattr(simulator.study.run, "asked", with_changes)
         monkeypatch.setattr(simulator.study.keeping, "what_is_there", lambda *_: Found(Path("nowhere"), 0, None))
         return asked
