@@ -81,11 +81,15 @@ def answer(ctx: click.Context, scenario: Scenario, options: dict[str, Any]) -> N
         from simulator.report.reading import Reading
 
         kept = "" if simulating.no_results else "; the same command goes on from there"
-        click.echo(
-            f"interrupted: {Reading(study).finished} of {study.requested} replications are finished{kept}", err=True
-        )
+        count = f"{Reading(study).finished} of {study.requested}"
+        click.echo(f"interrupted: {count} replications are finished{kept}", err=True)
         ctx.exit(INTERRUPTED)
     ctx.exit(exit_code(study, wishes.require, wishes.strict))
+
+
+def _at_most(scenario: Scenario) -> str:
+    """What stands before the number of replications: it depends on what is found if a precision is asked for."""
+    return "" if scenario.precision is None else "at most "
 
 
 def exit_code(study: Study, require: str | None, strict: bool) -> int:
@@ -137,12 +141,8 @@ def _for_stream(text: str) -> str:
 
 
 def _save(study: Study, results: Path) -> Path:
-    from simulator.cli.writing import write_whole
     from simulator.report.page import figure_files, page
 
-    folder: Path = study.save(results)
     drawings = dict(figure_files(study))
-    for name, content in drawings.items():
-        write_whole(folder / name, content)
-    write_whole(folder / "report.html", page(study, drawings))
+    folder: Path = study.save(results, {**drawings, "report.html": page(study, drawings).encode()})
     return folder

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+import simulator.cli.simulating
 import simulator.scenario.loading
-import simulator.study.keeping
 import simulator.study.run
-from simulator.study.keeping import Found
 from simulator.study.run import Progress
 from tests.report.hand_made import HandMade, made
 
@@ -52,7 +50,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, An
         monkeypatch.setattr(simulator.scenario.loading, "load_scenario", load)
         monkeypatch.setattr(simulator.study.run, "run_all", run)
         monkeypatch.setattr(simulator.study.run, "asked", with_changes)
-        monkeypatch.setattr(simulator.study.keeping, "what_is_there", lambda *_: Found(Path("nowhere"), 0, None))
+        monkeypatch.setattr(simulator.cli.simulating, "_tell_what_is_there", lambda *_: None)
         return asked
 
     return end_with
