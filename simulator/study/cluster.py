@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from simulator.errors import InputError
+from simulator.scenario.model import Scenario
 
 #: How long a scheduler may take to answer. [s]
 _ANSWER_WITHIN_S: Final = 10
 
 
 @contextmanager
-def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
-    """The executor of a cluster and how many tasks it runs at once.
+def dask_executor(address: str) -> Iterator[tuple[Executor, int, Callable[[Scenario], Any]]]:
+    """The executor of a cluster, how many tasks it runs at once, and a function that sends it a scenario once.
 
-    Workers need the same endpointsim and NumPy as this process, nothing else: no file is read there. A worker that
-    dies is Dask's business: its tasks run elsewhere.
+    Scheduler and workers need the same endpointsim and NumPy as this process, nothing else: no file is read there. A
+    worker that dies is Dask's business: its tasks run elsewhere.
 
     Parameters
     ----------
@@ -46,5 +47,10 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
         count = sum(client.nthreads().values())
         if count == 0:
             raise InputError(f"cluster is {address!r}: it has no workers; start some with: dask worker {address}")
-        # Equal tasks are never sent twice, so no key has to be reckoned from a scenario.
-        yield client.get_executor(pure=False), count
+        # Equal tasks are never sent twice, so no key has to be reckoned from a scenario. It is sent as a task, because
+        # Dask makes the result of a task again when the worker that held it dies.
+        yield client.get_executor(pure=False), count, lambda scenario: client.submit(_same, scenario, pure=False)
+
+
+def _same(scenario: Scenario) -> Scenario:
+    return scenario

@@ -8,15 +8,13 @@ before another is appended.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -24,16 +22,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import StudyError
 from simulator.measures.histogram import Histogram
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import Level
 from simulator.measures.timeline import Timeline
 from simulator.measures.usage import Usage
+from simulator.study.folder import cannot_be_written
+from simulator.study.interrupts import put_off
 from simulator.study.replicate import Record
 
 #: Name of the file in the folder of a study.
 RECORDS: Final = "records.jsonl"
+_NOT_WRITTEN: Final = "it is not what was written"
 _SERIES: Final = tuple(f.name for f in fields(Timeline) if f.name not in {"period_ns", "horizon_ns"})
 
 
@@ -51,12 +51,12 @@ def record_of(line: bytes) -> Record:
     ValueError
         If the line is not whole, or is none of this file.
     """
-    if not line.endswith(b"\n") or line[8:9] != b" " or line[:8] != b"%08x" % zlib.crc32(line[9:-1]):
-        raise ValueError("a record is not what was written")
+    if not _is_whole(line):
+        raise ValueError(_NOT_WRITTEN)
     try:
         return _record(json.loads(line[9:]))
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"a record lacks something ({error})") from error
+        raise ValueError(f"it lacks something ({error})") from error
 
 
 def lines_of(records: Iterable[Record]) -> bytes:
@@ -70,40 +70,35 @@ def digest_of(records: Iterable[Record]) -> str:
 
 
 class Journal:
-    """The records of one study, in memory and on disk. While it is open no other process can open it.
+    """The records of one study, in memory and on disk; whoever opens it sees to it that nobody else does.
 
     Parameters
     ----------
     path : Path
         Its file; made if it is not there.
-    anew : bool
-        Whether to forget what the file holds.
+    kept : Kept
+        What of the file is to be gone on from; the rest is cut off.
 
     Raises
     ------
     StudyError
-        If the file cannot be opened, if another process has it open, or if a line other than the last is damaged.
+        If the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path, *, anew: bool = False) -> None:
+    def __init__(self, path: Path, kept: Kept) -> None:
         self._path = path
+        self.records, self._size = dict(kept.records), kept.size
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
-            raise _failed(path, error) from error
+            raise cannot_be_written(path, error) from error
         try:
-            if not _locked(self._file.fileno()):
-                raise StudyError(f"{path}: another run of the same study is at work on it; wait for it to end")
-            self.records, self._size = ({}, 0) if anew else read_records(path)
             # What is left of a line that was being written would spoil the next one.
             self._file.truncate(self._size)
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.close()
-            raise _failed(path, error) from error
-        except BaseException:
-            self._file.close()
-            raise
+            raise cannot_be_written(path, error) from error
 
     def append(self, record: Record) -> None:
         """Keep a record: when this returns it is on the disk.
@@ -114,78 +109,109 @@ class Journal:
             If it cannot be written; what was kept before still is.
         """
         line = line_of(record)
-        try:
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:])
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            with suppress(OSError):  # the reader drops what is left of the line
-                self._file.truncate(self._size)
-            raise _failed(self._path, error, len(self.records)) from error
-        self._size += len(line)
-        self.records[record.number] = record
+        # A record on the disk and not in memory would be simulated again.
+        with put_off():
+            try:
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:])
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                with suppress(OSError):  # the reader drops what is left of the line
+                    self._file.truncate(self._size)
+                raise cannot_be_written(self._path, error, len(self.records)) from error
+            self._size += len(line)
+            self.records[record.number] = record
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def read_records(path: Path) -> tuple[dict[int, Record], int]:
-    """Records of a file by number, in the order of its lines, and the bytes that they take; the rest is a torn line.
+@dataclass(frozen=True)
+class Kept:
+    """What a file of records holds.
+
+    Parameters
+    ----------
+    records : dict of int to Record
+        By number, in the order of the lines.
+    size : int
+        Bytes that they take. What follows is a line that was not written to its end.
+    damage : str
+        Which line is not what was written, other than the last; empty if there is none. Records are then those
+        before it.
+    """
+
+    records: dict[int, Record]
+    size: int
+    damage: str = ""
+
+
+def read_records(path: Path) -> Kept:
+    """Records of a file; one that is not there holds nothing.
 
     Raises
     ------
     OSError
-        If the file cannot be read; one that is not there holds nothing.
-    StudyError
-        If a line other than the last is damaged.
+        If the file cannot be read.
     """
     records: dict[int, Record] = {}
     size = 0
     try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return records, size
-    with file:
-        for number, line in enumerate(file, 1):
+        for number, line in _whole_lines(path):
             try:
                 record = record_of(line)
             except ValueError as error:
-                if not file.read(1):
-                    break
-                raise StudyError(f"{path}: is damaged in line {number} ({error})") from error
+                raise ValueError(f"line {number} of {path.name}: {error}") from error
             records[record.number] = record
             size += len(line)
-    return records, size
+    except ValueError as error:
+        return Kept(records, size, str(error))
+    return Kept(records, size)
 
 
-def _locked(descriptor: int) -> bool:
-    """Whether a file could be locked until it is closed, or its process ends in whatever way.
+def count_records(path: Path) -> tuple[int, str]:
+    """How many records a file holds before the first damage, and that damage, without reading what is in them.
 
-    Where locks are not to be had (some network file systems), nobody holds one.
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    count = 0
+    try:
+        for count, _ in _whole_lines(path):  # noqa: B007
+            pass
+    except ValueError as error:
+        return count, str(error)
+    return count, ""
+
+
+def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines as they were written, numbered from 1; one torn at the end is left out.
+
+    Raises
+    ------
+    ValueError
+        If another line is not what was written.
     """
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            # Locked bytes cannot be read: one that is never reached.
-            os.lseek(descriptor, 1 << 40, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
-    return True
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for number, line in enumerate(file, 1):
+            if _is_whole(line):
+                yield number, line
+            elif file.read(1):
+                raise ValueError(f"line {number} of {path.name}: {_NOT_WRITTEN}")
+            else:
+                return
 
 
-def _failed(path: Path, error: OSError, kept: int | None = None) -> StudyError:
-    text = f"{path}: cannot be written: {error.strerror or error}"
-    if kept is not None:
-        text += f"; {kept} finished replication{'s are' if kept != 1 else ' is'} kept there"
-    return StudyError(text)
+def _is_whole(line: bytes) -> bool:
+    return line.endswith(b"\n") and line[8:9] == b" " and line[:8] == b"%08x" % zlib.crc32(line[9:-1])
 
 
 def _facts(record: Record) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from simulator import __version__
 from simulator.errors import StudyError
-from simulator.files import write_whole
 from simulator.scenario.model import Scenario
 
 #: Goes up when the same scenario and seed give other results, or when the files change their form.
@@ -71,15 +70,9 @@ def manifest_of(scenario: Scenario, engine: str, folder: Path) -> dict[str, Any]
     }
 
 
-def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
-    """Write it whole.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    write_whole(folder / MANIFEST, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+def manifest_text(facts: dict[str, Any]) -> bytes:
+    """Content of the file."""
+    return (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -294,11 +294,11 @@ class Study:
     def _is_absent(self, measure: Measure) -> bool:
         return any(None in sample.column(measure.name) for sample in self._samples.values())
 
-    def save(self, folder: str | Path = "results") -> Path:
-        """Files of the study below a folder; gives back ``<folder>/<scenario>/<digest>``."""
+    def save(self, folder: str | Path = "results", also: Mapping[str, bytes] | None = None) -> Path:
+        """Files of the study below a folder, and others beside them; gives back ``<folder>/<scenario>/<digest>``."""
         from simulator.study.store import save_study
 
-        return save_study(self, Path(folder))
+        return save_study(self, Path(folder), also)
 
 
 def _direction(estimate: Estimate) -> str:

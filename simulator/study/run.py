@@ -35,12 +35,18 @@ class Progress:
         that is known.
     expected : float
         Requests that this run is expected to simulate.
+    before : int
+        Requests of the replications that were found on disk.
+    is_most : bool
+        Whether `replications` and `expected` are the most that there can be, because a scenario asks for a precision.
     """
 
     finished: int
     replications: int
     requests: int
     expected: float
+    before: int = 0
+    is_most: bool = False
 
 
 Report = Callable[[Progress], None]
@@ -218,13 +224,15 @@ def _complete(courses: Sequence[_Course], engine: Engine, places: Workers, repor
     requests = 0
     replications = sum(course.scenario.replications for course in courses)
     expected = sum(course.expected() for course in courses)
+    before = sum(len(record.measured) * record.requests for course in courses for record in course.found.values())
+    is_most = any(course.scenario.precision is not None for course in courses)
 
     def tell(more: int) -> None:
         nonlocal requests
         requests += more
         if report is not None:
             finished = sum(len(course.found) for course in courses)
-            report(Progress(finished, replications, requests, expected))
+            report(Progress(finished, replications, requests, expected, before, is_most))
 
     while True:
         tasks = [

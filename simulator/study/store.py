@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,8 +17,9 @@ import numpy as np
 from simulator.errors import ScenarioError, StudyError
 from simulator.files import write_whole
 from simulator.scenario.loading import load_scenario
-from simulator.study.journal import RECORDS, lines_of, read_records
-from simulator.study.manifest import manifest_of, read_manifest, study_folder, write_manifest
+from simulator.study.folder import cannot_be_written, held
+from simulator.study.journal import RECORDS, count_records, lines_of, read_records
+from simulator.study.manifest import MANIFEST, manifest_of, manifest_text, read_manifest, study_folder
 from simulator.study.results import Study
 
 if TYPE_CHECKING:
@@ -27,8 +29,16 @@ if TYPE_CHECKING:
 SUMMARY_VERSION: Final = 1
 
 
-def save_study(study: Study, results: Path) -> Path:
+def save_study(study: Study, results: Path, also: Mapping[str, bytes] | None = None) -> Path:
     """Write the folder ``<results>/<scenario>/<digest>``; files of an earlier run of the same study are replaced.
+
+    Parameters
+    ----------
+    study : Study
+    results : Path
+        Folder of all results.
+    also : mapping of str to bytes, optional
+        More files for the folder: their names and contents.
 
     Returns
     -------
@@ -38,7 +48,7 @@ def save_study(study: Study, results: Path) -> Path:
     Raises
     ------
     StudyError
-        If it cannot be written.
+        If it cannot be written, or if a run of the same study is at work there.
     """
     folder = study_folder(study.scenario, results)
     state = {
@@ -46,16 +56,25 @@ def save_study(study: Study, results: Path) -> Path:
         "complete": study.complete,
         "results_digest": study.results_digest(),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / RECORDS, lines_of(study.records))
-        write_whole(folder / "replications.csv", _csv(study.replications))
-        write_whole(folder / "bill.csv", _csv(study.bill_lines()))
-        write_whole(folder / "timeline.csv", _csv(_timelines(study)))
-        write_whole(folder / "summary.json", _json(summary_facts(study)))
-        write_manifest(folder, {**manifest_of(study.scenario, study.engine, folder), **state})
-    except OSError as error:
-        raise StudyError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    files = {
+        RECORDS: lines_of(study.records),
+        "replications.csv": _csv(study.replications),
+        "bill.csv": _csv(study.bill_lines()),
+        "timeline.csv": _csv(_timelines(study)),
+        "summary.json": _json(summary_facts(study)),
+        **(also or {}),
+        # Last, because it names the replications that the others are made from.
+        MANIFEST: manifest_text({**manifest_of(study.scenario, study.engine, folder), **state}),
+    }
+    with held(folder):
+        for name, content in files.items():
+            path = folder / name
+            try:
+                # Journals of one process are in order already; to write them again would need as much room again.
+                if name != RECORDS or not path.exists() or path.read_bytes() != content:
+                    write_whole(path, content)
+            except OSError as error:
+                raise cannot_be_written(path, error, count_records(folder / RECORDS)[0]) from error
     return folder
 
 
@@ -73,7 +92,7 @@ def load_study(path: str | os.PathLike[str]) -> Study:
     try:
         scenario = load_scenario(manifest["scenario"], folder=folder / manifest["folder"])
         engine, digest, finished = manifest["engine"], manifest["scenario_digest"], manifest.get("finished")
-        records, _ = read_records(folder / RECORDS)
+        found = read_records(folder / RECORDS)
     except ScenarioError as error:
         raise StudyError(f"{folder}: its scenario cannot be read any more:\n{error}") from error
     except OSError as error:
@@ -82,6 +101,9 @@ def load_study(path: str | os.PathLike[str]) -> Study:
         raise StudyError(f"{folder}: is damaged ({error})") from error
     if scenario.digest() != digest:
         raise StudyError(f"{folder}: the scenario's data files or prices have changed since; run it again")
+    if found.damage:
+        raise StudyError(f"{folder}: is damaged ({found.damage})")
+    records = found.records
     if finished is not None and finished != sorted(records):
         raise StudyError(f"{folder}: is damaged (records and manifest do not go together)")
     return Study(scenario, engine, tuple(records[number] for number in sorted(records)))

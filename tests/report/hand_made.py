@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,6 +66,7 @@ class HandMade:
             objectives=objectives,
             baseline=REAL_TIME,
             confidence=0.95,
+            precision=None,
             horizon=21600.0,
             month=2628000.0,
             starts_at=datetime(2026, 11, 23, tzinfo=UTC),
@@ -206,11 +208,12 @@ class HandMade:
         """Of the right length."""
         return "0" * 64
 
-    def save(self, folder: Path) -> Path:
-        """Makes the folder and a manifest."""
+    def save(self, folder: Path, also: Mapping[str, bytes]) -> Path:
+        """Makes the folder, a manifest, and what belongs beside it."""
         target = folder / self.scenario.name / "00000000"
         target.mkdir(parents=True)
-        (target / "manifest.json").write_text("{}")
+        for name, content in {"manifest.json": b"{}", **also}.items():
+            (target / name).write_bytes(content)
         return target
 
 

@@ -182,7 +182,7 @@ def _die(*_: object) -> None:
 
 def test_a_dead_worker_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is killed ends the study with a message, not with a hang."""
-    monkeypatch.setattr("simulator.study.executors._in_worker", _die)
+    monkeypatch.setattr("simulator.study.processes._in_worker", _die)
     with pytest.raises(SimulatorError, match="ended unexpectedly"):
         run(scenario(), jobs=2)
 
