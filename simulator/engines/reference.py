@@ -7,6 +7,8 @@ SimPy takes events by (time, priority, order of scheduling). Here every event of
 priority is made of rank and id, so the order of scheduling never decides anything. SimPy's own events (a process
 begins, a waiting request is called) have priorities 0 and 1, below every rank: whatever follows from a moment without
 delay is done before the next moment. Times are Python's whole numbers; nothing here overflows or rounds.
+
+The engine remembers what is going on, not what has been; ``ledger.py`` sees to that.
 """
 
 from __future__ import annotations
@@ -15,15 +17,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
-import numpy as np
 import simpy
 from simpy.events import EventPriority
 
+from simulator.engines.ledger import Calendar, InstanceRow, Ledger, Request
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
-from simulator.engines.tables import NONE, Demand, Instances, Outcome, Reason, Requests, Run, Settled
-from simulator.errors import InputError
+from simulator.engines.tables import NONE, Demand, Outcome, Reason, Run, Settled
 from simulator.units import FOREVER
 
 Life = Generator[simpy.Event, Any, None]
@@ -49,36 +50,47 @@ def simulate(pool: Pool, demand: Demand) -> Run:
     InputError
         If requests are left waiting behind a service that never ends.
     """
-    endpoint = LaunchingEndpoint(pool, demand) if pool.launches else StandingEndpoint(pool, demand)
-    endpoint.env.run()
-    return endpoint.run()
+    simulation = Simulation(pool)
+    return Run.joined([simulation.feed(demand), simulation.finish()])
 
 
 class Simulation:
-    """A pool that is fed demand block by block.
+    """A pool that is fed demand block by block, its state carried over.
+
+    Memory follows the requests and instances that are there, and the size of a block.
 
     Parameters
     ----------
     pool : Pool
+        Instances and rules.
     """
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._held: list[Demand] = []
+        self._endpoint = LaunchingEndpoint(pool) if pool.launches else StandingEndpoint(pool)
 
     def feed(self, block: Demand) -> Settled:
-        """What is settled after the next block; nothing is before the end."""
-        self._held.append(block)
-        nothing = np.empty(0, np.int64)
-        no_instances = Instances(nothing, nothing, nothing)
-        return Settled(Demand.from_arrays(nothing, 1), Requests.empty(0), nothing, no_instances, nothing, 0)
+        """What is settled once the last request of the block has begun its life; the next may arrive with it.
+
+        Raises
+        ------
+        InputError
+            If the block begins before the last request that was fed, or one of its requests never arrives.
+        """
+        calendar, ledger = self._endpoint.env, self._endpoint.ledger
+        calendar.run(until=calendar.process(self._endpoint.arrivals(ledger.enter(block))))
+        calendar.forget()
+        return ledger.settle()
 
     def finish(self) -> Settled:
-        """The rest."""
-        demand = Demand.joined(self._held) if self._held else Demand.from_arrays(np.empty(0, np.int64), 1)
-        run = simulate(self._pool, demand)
-        instances = run.instances
-        return Settled(demand, run.requests, instances.launch_ns, instances, np.arange(len(instances)), FOREVER)
+        """The rest, once all is over.
+
+        Raises
+        ------
+        InputError
+            If requests are left waiting behind a service that never ends.
+        """
+        self._endpoint.env.run()
+        return self._endpoint.ledger.close()
 
 
 class Rank(IntEnum):
@@ -112,63 +124,49 @@ def later(instant_ns: int, duration_ns: int) -> int:
     return min(instant_ns + duration_ns, FOREVER)
 
 
-class Request(NamedTuple):
-    """One row of the demand, as Python's numbers."""
-
-    number: int
-    arrival_ns: int
-    service_ns: int
-    startup_ns: int
-    idle_timeout_ns: int
-    lifetime_ns: int
-    routing: float
-
-
-def requests_of(demand: Demand) -> Iterator[Request]:
-    """The rows of a demand, one at a time."""
-    columns = [demand.column(name) for name in Request._fields[1:]]
-    for number in range(len(demand)):
-        yield Request(number, *(column[number].item() for column in columns))
-
-
 @dataclass(eq=False)
-class Instance:
+class Instance(InstanceRow):
     """An instance and what is on it now.
 
     `busy` counts its occupied places, `queue` holds the call of each request that waits at it, in order of waiting.
-    `idle_since` orders the idle: time of release, number of the request released.
+    `idle_since` orders the idle: time of release, number of the request released. `reused` is the call of the request
+    that ends the idleness of an on-demand one.
     """
 
-    number: int
-    launch_ns: int = 0
-    ready_ns: int = 0
-    gone_ns: int = FOREVER
     lifetime_ns: int = FOREVER
     busy: int = 0
     queue: dict[int, simpy.Event] = field(default_factory=dict)
     idle_since: tuple[int, int] = (NONE, NONE)
+    reused: simpy.Event | None = None
 
 
 class Endpoint(ABC):
     """What both kinds of pool have in common: arrivals, the rows, service and its limit."""
 
-    def __init__(self, pool: Pool, demand: Demand) -> None:
-        self.env = simpy.Environment()
+    def __init__(self, pool: Pool) -> None:
+        self.env = Calendar()
         self.pool = pool
-        self.rows = Requests.empty(len(demand))
+        self.ledger = Ledger()
         self.instances = [Instance(number) for number in range(pool.standing)]
-        self.env.process(self.arrivals(demand))
+        for instance in self.instances:
+            self.ledger.launch(instance)
 
     @property
     def now(self) -> int:
         """The present instant, ns since the start of the run."""
         return int(self.env.now)
 
-    def arrivals(self, demand: Demand) -> Life:
+    def arrivals(self, requests: Iterator[Request]) -> Life:
         """Source of the requests: each begins its life at its arrival."""
-        for request in requests_of(demand):
+        for request in requests:
+            if request.number == 0:
+                self.begin(request)
             yield Moment(self.env, request.arrival_ns, Rank.ARRIVAL, request.number)
             self.env.process(self.life(request))
+
+    @abstractmethod
+    def begin(self, first: Request) -> None:
+        """What is there from time 0 because of the first request of the run."""
 
     @abstractmethod
     def life(self, request: Request) -> Life:
@@ -176,42 +174,39 @@ class Endpoint(ABC):
 
     def throttle(self, request: Request, reason: Reason) -> None:
         """Turn a request away; a client that tries again would begin another life here."""
-        self.rows.outcome[request.number] = Outcome.THROTTLED
-        self.rows.reason[request.number] = reason
+        self.ledger.decide(request.number, Outcome.THROTTLED, reason=reason)
 
     def take(self, request: Request, instance: Instance, start_ns: int) -> int:
         """Release of a request that a place takes; its row is written (model.md 2)."""
-        number = request.number
         release_ns = later(start_ns, request.service_ns)
         limit_from_ns = start_ns if self.pool.timeout_from is TimeoutFrom.START else request.arrival_ns
         limit_ns = later(limit_from_ns, self.pool.timeout_ns)
-        self.rows.instance[number] = instance.number
-        self.rows.start_ns[number] = start_ns
-        self.rows.response_ns[number] = min(release_ns, limit_ns)
-        self.rows.release_ns[number] = release_ns
-        self.rows.outcome[number] = Outcome.COMPLETED if release_ns <= limit_ns else Outcome.TIMED_OUT
+        self.ledger.decide(
+            request.number,
+            Outcome.COMPLETED if release_ns <= limit_ns else Outcome.TIMED_OUT,
+            start_ns=start_ns,
+            response_ns=min(release_ns, limit_ns),
+            release_ns=release_ns,
+            instance=instance.number,
+        )
         return release_ns
-
-    def run(self) -> Run:
-        """The tables, once the run has drained."""
-        if any(instance.queue for instance in self.instances):
-            raise InputError("demand: requests wait for ever, for a service that never ends")
-        times = np.array([(i.launch_ns, i.ready_ns, i.gone_ns) for i in self.instances], np.int64).reshape(-1, 3)
-        return Run(self.rows, Instances(*times.T.copy()))
 
 
 class LaunchingEndpoint(Endpoint):
     """A pool that launches an instance for a request that finds none idle (model.md 3)."""
 
-    def __init__(self, pool: Pool, demand: Demand) -> None:
-        super().__init__(pool, demand)
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
         self.occupied = 0
         self.idle_standing = {instance.number: instance for instance in self.instances}
         self.idle_on_demand: dict[int, Instance] = {}
-        if pool.starts_warm and len(demand) > 0:
-            first = next(requests_of(demand))
-            self.instances.append(Instance(pool.standing, lifetime_ns=first.lifetime_ns))
-            self.become_idle(self.instances[-1], (0, NONE), first.idle_timeout_ns)
+
+    def begin(self, first: Request) -> None:
+        """A warm start: an on-demand instance as if launched and released at 0 (model.md 3)."""
+        if self.pool.starts_warm:
+            instance = Instance(self.ledger.instances, lifetime_ns=first.lifetime_ns)
+            self.ledger.launch(instance)
+            self.become_idle(instance, (0, NONE), first.idle_timeout_ns)
 
     def life(self, request: Request) -> Life:
         """Limit, idle standing instance, idle on-demand instance, launch: in this order (model.md 3)."""
@@ -229,6 +224,8 @@ class LaunchingEndpoint(Endpoint):
             release_ns = self.take(request, instance, instance.ready_ns)
             yield Moment(self.env, instance.ready_ns, Rank.READY, instance.number)
         else:
+            if instance.reused is not None:
+                instance.reused.succeed()  # its retirement is off
             release_ns = self.take(request, instance, self.now)
 
         yield Moment(self.env, release_ns, Rank.RELEASE, request.number)
@@ -254,17 +251,17 @@ class LaunchingEndpoint(Endpoint):
     def launch(self, request: Request) -> Instance:
         """A new instance, occupied by the request from now on: a cold start."""
         ready_ns = later(self.now, request.startup_ns)
-        instance = Instance(len(self.instances), self.now, ready_ns, lifetime_ns=request.lifetime_ns)
-        self.instances.append(instance)
-        self.rows.is_cold[request.number] = True
+        instance = Instance(self.ledger.instances, self.now, ready_ns, lifetime_ns=request.lifetime_ns)
+        self.ledger.launch(instance)
+        self.ledger.write(request.number, is_cold=True)
         return instance
 
     def failed_launch(self, request: Request, instance: Instance) -> Life:
         """A startup longer than its limit: request and instance end at the limit, nothing was served."""
         number, limit_ns = request.number, later(request.arrival_ns, self.pool.startup_limit_ns)
-        self.rows.outcome[number] = Outcome.TIMED_OUT
-        self.rows.instance[number] = instance.number
-        self.rows.response_ns[number] = self.rows.release_ns[number] = limit_ns
+        self.ledger.decide(
+            number, Outcome.TIMED_OUT, response_ns=limit_ns, release_ns=limit_ns, instance=instance.number
+        )
         instance.ready_ns, instance.gone_ns = NONE, limit_ns
         yield Moment(self.env, limit_ns, Rank.RELEASE, number)
         self.occupied -= 1
@@ -279,12 +276,12 @@ class LaunchingEndpoint(Endpoint):
             self.env.process(self.retirement(instance, idle_timeout_ns))
 
     def retirement(self, instance: Instance, idle_timeout_ns: int) -> Life:
-        """Retire an idle instance at its idle timeout or its lifetime, unless it was reused before."""
-        idle_since = instance.idle_since
+        """Retire an idle instance at its idle timeout or its lifetime, unless it is reused before."""
         end_of_life_ns = max(self.now, later(instance.launch_ns, instance.lifetime_ns))
         retired_ns = min(later(self.now, idle_timeout_ns), end_of_life_ns)
-        yield Moment(self.env, retired_ns, Rank.RETIRE, instance.number)
-        if instance.number in self.idle_on_demand and instance.idle_since == idle_since:
+        reused = instance.reused = self.env.event()
+        yield reused | Moment(self.env, retired_ns, Rank.RETIRE, instance.number)
+        if not reused.triggered:
             del self.idle_on_demand[instance.number]
             instance.gone_ns = retired_ns
 
@@ -292,14 +289,17 @@ class LaunchingEndpoint(Endpoint):
 class StandingEndpoint(Endpoint):
     """A pool whose standing instances are all there is (model.md 4); scaling would add and drain instances."""
 
-    def __init__(self, pool: Pool, demand: Demand) -> None:
-        super().__init__(pool, demand)
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
         self.queue_limit = pool.queue_limit
         if pool.routing is Routing.CENTRAL_QUEUE:
             self.queue_limit = pool.queue_limit * pool.standing
             one_queue: dict[int, simpy.Event] = {}
             for instance in self.instances:
                 instance.queue = one_queue
+
+    def begin(self, first: Request) -> None:
+        """Nothing but the standing instances."""
 
     def life(self, request: Request) -> Life:
         """Routing, a free worker or the queue, service; then the worker takes the head of its queue (model.md 4)."""
@@ -319,8 +319,7 @@ class StandingEndpoint(Endpoint):
             yield called | gives_up
             if not called.triggered:
                 del instance.queue[request.number]
-                self.rows.outcome[request.number] = Outcome.TIMED_OUT
-                self.rows.response_ns[request.number] = self.now
+                self.ledger.decide(request.number, Outcome.TIMED_OUT, response_ns=self.now)
                 return
             instance = cast(Instance, called.value)  # of a central queue: whichever became free
 

@@ -120,9 +120,9 @@ FAULTS = [
     ),
     Fault(
         "a failed launch is not cold",
-        "        self.rows.instance[number] = instance.number\n        self.rows.response_ns",
-        "        self.rows.is_cold[number] = False\n"
-        "        self.rows.instance[number] = instance.number\n        self.rows.response_ns",
+        "        instance.ready_ns, instance.gone_ns = NONE, limit_ns\n",
+        "        instance.ready_ns, instance.gone_ns = NONE, limit_ns\n"
+        "        self.ledger.write(number, is_cold=False)\n",
     ),
     # Which idle instance.
     Fault(
@@ -161,8 +161,10 @@ FAULTS = [
     # Retirement.
     Fault(
         "a reused instance is retired at its old deadline",
-        " and instance.idle_since == idle_since",
-        "",
+        "        yield reused | Moment(self.env, retired_ns, Rank.RETIRE, instance.number)\n"
+        "        if not reused.triggered:\n",
+        "        yield Moment(self.env, retired_ns, Rank.RETIRE, instance.number)\n"
+        "        if instance.number in self.idle_on_demand:\n",
         invariants.assert_instances_live_as_told,
     ),
     Fault(
@@ -213,8 +215,8 @@ FAULTS = [
     Fault("warm start without idle timeout", "(0, NONE), first.idle_timeout_ns", "(0, NONE), FOREVER"),
     Fault(
         "warm start without lifetime",
-        "Instance(pool.standing, lifetime_ns=first.lifetime_ns)",
-        "Instance(pool.standing)",
+        "Instance(self.ledger.instances, lifetime_ns=first.lifetime_ns)",
+        "Instance(self.ledger.instances)",
     ),
     # (Where the instance of a warm start stands in the order of becoming idle shows nowhere: no other on-demand
     # instance is launched before it is used.)

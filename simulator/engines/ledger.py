@@ -1,0 +1,149 @@
+"""What is kept of a run that is fed block by block.
+
+Rows until they are decided, instances until they are gone, events until nobody waits for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import heapify
+from typing import NamedTuple
+
+import numpy as np
+import simpy
+
+from simulator.engines.tables import Demand, Instances, Outcome, Requests, Settled
+from simulator.errors import InputError
+from simulator.units import FOREVER
+
+
+class Request(NamedTuple):
+    """One row of the demand, as Python's numbers."""
+
+    number: int
+    arrival_ns: int
+    service_ns: int
+    startup_ns: int
+    idle_timeout_ns: int
+    lifetime_ns: int
+    routing: float
+
+
+def requests_of(block: Demand, first: int) -> Iterator[Request]:
+    """The rows of a block one at a time, numbered from that of the first."""
+    columns = [block.column(name) for name in Request._fields[1:]]
+    for row in range(len(block)):
+        yield Request(first + row, *(column[row].item() for column in columns))
+
+
+@dataclass(eq=False)
+class InstanceRow:
+    """One row of `Instances`, with its number; gone for good once its end is written."""
+
+    number: int
+    launch_ns: int = 0
+    ready_ns: int = 0
+    gone_ns: int = FOREVER
+
+
+class Ledger:
+    """The rows of a run, from their entry until they are given back; what was given back is forgotten.
+
+    Requests and instances are numbered over the whole run, in order of entry.
+    """
+
+    def __init__(self) -> None:
+        self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
+        self._rows = Requests.empty(0)
+        self._is_decided = np.zeros(0, np.bool_)
+        self._oldest = 0  # number of the first request held
+        self._living: dict[int, InstanceRow] = {}
+        self._launched_ns: list[int] = []
+        self._until_ns = 0
+        #: Instances entered so far: the number of the next one.
+        self.instances = 0
+
+    def enter(self, block: Demand) -> Iterator[Request]:
+        """The next requests, entered.
+
+        Raises
+        ------
+        InputError
+            If they begin before the last request entered, or one of them never arrives.
+        """
+        if len(block) > 0:
+            first_ns, last_ns = int(block.arrival_ns[0]), int(block.arrival_ns[-1])
+            if first_ns < self._until_ns:
+                raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._until_ns} ns")
+            if last_ns == FOREVER:
+                raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
+            self._until_ns = last_ns
+        first = self._oldest + len(self._rows)
+        self._demand = Demand.joined([self._demand, block]) if len(self._demand) > 0 else block
+        self._rows = Requests.joined([self._rows, Requests.empty(len(block))])
+        self._is_decided = np.append(self._is_decided, np.zeros(len(block), np.bool_))
+        return requests_of(block, first)
+
+    def write(self, number: int, **columns: int) -> None:
+        """Write some columns of a request's row."""
+        for name, value in columns.items():
+            getattr(self._rows, name)[number - self._oldest] = value
+
+    def decide(self, number: int, outcome: Outcome, **columns: int) -> None:
+        """Write the end of a request: its row is as it will be."""
+        self.write(number, outcome=outcome, **columns)
+        self._is_decided[number - self._oldest] = True
+
+    def launch(self, instance: InstanceRow) -> None:
+        """Enter the next instance."""
+        self._living[instance.number] = instance
+        self._launched_ns.append(instance.launch_ns)
+        self.instances += 1
+
+    def settle(self) -> Settled:
+        """The oldest requests as far as they are decided, the instances launched since the last time, those gone."""
+        n = int(np.argmin(np.append(self._is_decided, False)))
+        return self._given_back(n, [one for one in self._living.values() if one.gone_ns < FOREVER], self._until_ns)
+
+    def close(self) -> Settled:
+        """The rest, once nothing more can happen.
+
+        Raises
+        ------
+        InputError
+            If the end of a request is still undecided.
+        """
+        if not self._is_decided.all():
+            raise InputError("demand: requests wait for ever, for a service that never ends")
+        return self._given_back(len(self._rows), list(self._living.values()), FOREVER)
+
+    def _given_back(self, n: int, gone: Iterable[InstanceRow], until_ns: int) -> Settled:
+        """The first n requests held and some instances, which are then forgotten."""
+        gone = sorted(gone, key=lambda one: one.number)
+        times = np.array([(one.launch_ns, one.ready_ns, one.gone_ns) for one in gone], np.int64).reshape(-1, 3)
+        settled = Settled(
+            demand=self._demand.rows(0, n),
+            requests=self._rows.rows(0, n),
+            launched_ns=np.array(self._launched_ns, np.int64),
+            gone=Instances(*times.T.copy()),
+            gone_numbers=np.array([one.number for one in gone], np.int64),
+            until_ns=until_ns,
+        )
+        held = len(self._rows)
+        self._demand, self._rows = self._demand.rows(n, held), self._rows.rows(n, held)
+        self._is_decided = self._is_decided[n:]
+        self._oldest += n
+        self._launched_ns.clear()
+        for one in gone:
+            del self._living[one.number]
+        return settled
+
+
+class Calendar(simpy.Environment):
+    """SimPy's environment, able to forget."""
+
+    def forget(self) -> None:
+        """Drop the events that nobody waits for any more, such as the retirement of an instance that was reused."""
+        self._queue[:] = [entry for entry in self._queue if entry[-1].callbacks]
+        heapify(self._queue)
