@@ -22,6 +22,7 @@ PURPOSES: Final[dict[str, int]] = {
     "payload_out": 10,
     "assumptions": 11,
     "bootstrap": 12,
+    "bursts": 13,
 }
 
 
@@ -38,6 +39,9 @@ class Streams:
         Root seed of the study, 0 or more.
     replication : int
         Number of the replication, from 0.
+    part : tuple of int
+        Where traffic is made of parts: which part of which part these streams are for; empty for the whole. Its
+        numbers stand before the children's in the spawn key, so that the streams of every part are its own.
 
     References
     ----------
@@ -46,6 +50,7 @@ class Streams:
 
     seed: int
     replication: int
+    part: tuple[int, ...] = ()
 
     def sequence(self, purpose: str, *children: int) -> np.random.SeedSequence:
         """Seed sequence of one purpose.
@@ -55,8 +60,13 @@ class Streams:
         KeyError
             If the purpose is not one of `PURPOSES`.
         """
-        return np.random.SeedSequence(self.seed, spawn_key=(self.replication, PURPOSES[purpose], *children))
+        key = (self.replication, PURPOSES[purpose], *self.part, *children)
+        return np.random.SeedSequence(self.seed, spawn_key=key)
 
     def generator(self, purpose: str, *children: int) -> np.random.Generator:
         """Fresh generator of one purpose; two calls give two generators at the same beginning."""
         return np.random.Generator(np.random.PCG64DXSM(self.sequence(purpose, *children)))
+
+    def of_part(self, number: int) -> Streams:
+        """The streams of one part, by its number from 0."""
+        return Streams(self.seed, self.replication, (*self.part, number))

@@ -20,6 +20,7 @@ def remarks_on(scenario: Scenario) -> list[str]:
     """One sentence each: traffic, what is left out, service times too alike or very short, payloads, prices."""
     return [
         *scenario.traffic.notes(),
+        *scenario.traffic.remarks(scenario.horizon),
         *_left_out(scenario),
         *_equal_service_times(scenario),
         *_short_service_times(scenario),

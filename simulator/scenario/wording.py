@@ -167,6 +167,10 @@ def _locate(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any, tuple[
     at = data
     beyond: tuple[str | int, ...] = ()
     for part in loc:
+        if isinstance(at, dict) and part in at and part == at.get("kind") and not beyond:
+            # A kind that is called like one of its keys (growth): the first mention is the kind.
+            beyond = (part,)
+            continue
         inside = (isinstance(at, dict) and part in at) or (
             isinstance(at, list) and isinstance(part, int) and part < len(at)
         )

@@ -7,20 +7,43 @@ from typing import Annotated
 from pydantic import Discriminator
 
 from simulator.traffic.arrivals import Arrivals
+from simulator.traffic.burstier import Burstier
 from simulator.traffic.bursty import Bursty
 from simulator.traffic.clock import Clock
 from simulator.traffic.counts import Counts
 from simulator.traffic.diurnal import Diurnal
 from simulator.traffic.drawn import summary_of, summary_of_minutes
+from simulator.traffic.flash_crowd import FlashCrowd
+from simulator.traffic.growth import Growth
+from simulator.traffic.outage import Outage
+from simulator.traffic.periodic import Periodic
 from simulator.traffic.poisson import Poisson
 from simulator.traffic.profile import Profile
+from simulator.traffic.ramp import Ramp
 from simulator.traffic.recorded import Recorded
 from simulator.traffic.renewal import Renewal
+from simulator.traffic.superposition import Superposition
 
 #: Any traffic, told apart by `kind`.
 Traffic = Annotated[
-    Poisson | Diurnal | Profile | Bursty | Renewal | Recorded | Counts,
+    Poisson
+    | Diurnal
+    | Profile
+    | Bursty
+    | Renewal
+    | Recorded
+    | Counts
+    | FlashCrowd
+    | Ramp
+    | Growth
+    | Periodic
+    | Superposition
+    | Outage
+    | Burstier,
     Discriminator("kind"),
 ]
+# Kinds that hold other traffic know all of it only here.
+for _kind in (Superposition, Outage, Burstier):
+    _kind.model_rebuild(_types_namespace={"Traffic": Traffic})
 
 __all__ = ["Arrivals", "Clock", "Traffic", "summary_of", "summary_of_minutes"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class Arrivals(BaseModel, ABC):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    #: Fields that hold rates of arrivals; `scaled` multiplies those that have a value.
+    RATES: ClassVar[tuple[str, ...]] = ("mean_rate",)
 
     kind: str
 
@@ -97,6 +99,49 @@ class Arrivals(BaseModel, ABC):
     def expected_count(self, start_s: float, stop_s: float, clock: Clock) -> float:
         """Expected number of arrivals in ``[start, stop)``, over all replications."""
 
+    def mean_rate_over(self, horizon_s: float, clock: Clock) -> float:
+        """Expected number of arrivals in ``[0, horizon)`` over its length [1/s]."""
+        return self.expected_count(0.0, horizon_s, clock) / horizon_s
+
+    @property
+    def steady_rate(self) -> float | None:
+        """Expected count over length if it is the same wherever a window stands; None if it is not [1/s].
+
+        Only windows count for which `dispersion` is known.
+        """
+        return None
+
+    def scaled(self, factor: float) -> Self:
+        """The same traffic, more or less of it: every expected count times a factor, the shape kept.
+
+        Parameters
+        ----------
+        factor : float
+            More than 0.
+
+        Raises
+        ------
+        InputError
+            If the factor is not more than 0, or a rate becomes higher than is allowed.
+        """
+        if not (factor > 0 and math.isfinite(factor)):
+            raise InputError(f"traffic cannot be scaled by {factor:g}, must be more than 0")
+        return self._scaled(factor)
+
+    def _scaled(self, factor: float) -> Self:
+        """A copy whose `RATES` are multiplied."""
+        scaled: dict[str, Any] = {}
+        for name in self.RATES:
+            given = getattr(self, name)
+            if given is not None:
+                rates = tuple(rate * factor for rate in (given if isinstance(given, tuple) else (given,)))
+                if max(rates) > MOST_PER_SECOND:
+                    raise InputError(
+                        f"traffic scaled by {factor:g}: {name} is {max(rates):g}/s, at most {MOST_PER_SECOND:g}/s"
+                    )
+                scaled[name] = rates if isinstance(given, tuple) else rates[0]
+        return self.model_copy(update=scaled)
+
     def dispersion(self, window_s: float) -> float | None:
         """Index of dispersion: variance over mean of the count in a window; None where there is no closed form.
 
@@ -113,6 +158,10 @@ class Arrivals(BaseModel, ABC):
 
     def notes(self) -> list[str]:
         """What a reader of results has to know about this traffic."""
+        return []
+
+    def remarks(self, horizon_s: float) -> list[str]:
+        """What a reader of results has to know about this traffic over a horizon [s]."""
         return []
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,41 @@ class States(NamedTuple):
         return self.burst_share * self.burst_rate + (1.0 - self.burst_share) * self.quiet_rate
 
 
+def check_bursts(factor: float, share: float) -> None:
+    """Refuse bursts that cannot be.
+
+    Parameters
+    ----------
+    factor, share : float
+        Rate in a burst over the mean rate, and share of time in bursts.
+
+    Raises
+    ------
+    ValueError
+        Naming the values and what is allowed.
+    """
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"burst_share is {100 * share:g}%, must be more than 0% and less than 100%")
+    product = factor * share
+    if product > 1.0 + 1e-9:
+        raise ValueError(
+            f"burst_factor × burst_share is {factor:g} × {100 * share:g}% = {product:.6g}, must be at most 1 "
+            "(at 1 nothing arrives between bursts)"
+        )
+
+
+def states_by_mean(mean_rate: float, factor: float, share: float, burst_s: float) -> States:
+    """The states from mean rate [1/s], factor and share as in `check_bursts`, and mean length of a burst [s]."""
+    # A product of 1 up to the last digit is on/off.
+    quiet_factor = max(0.0, 1.0 - factor * share) / (1.0 - share)
+    return States(
+        burst_rate=factor * mean_rate,
+        quiet_rate=quiet_factor * mean_rate if quiet_factor > 1e-9 else 0.0,
+        burst_s=burst_s,
+        quiet_s=burst_s * (1.0 - share) / share,
+    )
+
+
 class Bursty(Arrivals):
     """Markov-modulated Poisson process with two states [1]_, started in its stationary state.
 
@@ -70,6 +105,8 @@ class Bursty(Arrivals):
        Performance Evaluation 18 (1993).
     """
 
+    RATES: ClassVar[tuple[str, ...]] = ("mean_rate", "burst_rate", "quiet_rate")
+
     kind: Literal["bursty"] = "bursty"
     burst_length: Length
     mean_rate: ArrivalRate | None = None
@@ -90,14 +127,7 @@ class Bursty(Arrivals):
                 f"besides burst_length, bursty takes {', '.join(by_mean)}, or {', '.join(by_state)}; given: {named}"
             )
         if self.burst_factor is not None and self.burst_share is not None:
-            if not 0.0 < self.burst_share < 1.0:
-                raise ValueError(f"burst_share is {100 * self.burst_share:g}%, must be more than 0% and less than 100%")
-            product = self.burst_factor * self.burst_share
-            if product > 1.0 + 1e-9:
-                raise ValueError(
-                    f"burst_factor × burst_share is {self.burst_factor:g} × {100 * self.burst_share:g}% = "
-                    f"{product:.6g}, must be at most 1 (at 1 nothing arrives between bursts)"
-                )
+            check_bursts(self.burst_factor, self.burst_share)
         if self.burst_rate is not None and self.quiet_rate is not None and self.burst_rate < self.quiet_rate:
             raise ValueError(
                 f"burst_rate is {self.burst_rate:g}/s and quiet_rate is {self.quiet_rate:g}/s; "
@@ -113,15 +143,7 @@ class Bursty(Arrivals):
         assert self.mean_rate is not None
         assert self.burst_factor is not None
         assert self.burst_share is not None
-        share = self.burst_share
-        # A product of 1 up to the last digit is on/off.
-        quiet_factor = max(0.0, 1.0 - self.burst_factor * share) / (1.0 - share)
-        return States(
-            burst_rate=self.burst_factor * self.mean_rate,
-            quiet_rate=quiet_factor * self.mean_rate if quiet_factor > 1e-9 else 0.0,
-            burst_s=self.burst_length,
-            quiet_s=self.burst_length * (1.0 - share) / share,
-        )
+        return states_by_mean(self.mean_rate, self.burst_factor, self.burst_share, self.burst_length)
 
     def pieces(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
         """Unit-rate points moved by the inverse of the cumulative rate of a drawn path of states."""
@@ -155,6 +177,11 @@ class Bursty(Arrivals):
     def expected_count(self, start_s: float, stop_s: float, clock: Clock) -> float:
         """Mean rate times length."""
         return self.states.mean_rate * (stop_s - start_s)
+
+    @property
+    def steady_rate(self) -> float:
+        """The mean rate [1/s]."""
+        return self.states.mean_rate
 
     def dispersion(self, window_s: float) -> float | None:
         """1 + 2V/(mk)·(1 − (1 − e^(−kw))/(kw)): V variance of the rate, m its mean, k sum of leaving rates [1]_.

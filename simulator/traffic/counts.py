@@ -14,7 +14,7 @@ from pydantic import AfterValidator, PrivateAttr, ValidationInfo, model_validato
 from simulator.distributions.columns import Column, CsvFile, folder_of, read_csv
 from simulator.traffic.days import DAY_NS, Day, DayDraw, whole_days
 from simulator.traffic.points import BLOCK
-from simulator.traffic.replay import Replay
+from simulator.traffic.replay import Draws, Replay
 from simulator.traffic.stamps import TimeUnit, ZoneName, stamps_of
 from simulator.units import NS_PER_SECOND, Seconds, duration_text, to_ns
 
@@ -97,7 +97,7 @@ class Counts(Replay):
     within : ``uniform``, ``even`` or ``start``
         Arrivals of a period stand at independent uniform times in it (anew in each replication), at its
         ½/n, 3/2/n, …, or all at its start.
-    speed, repeat, resample
+    speed, scale, repeat, resample
         As in `Replay`.
     """
 
@@ -213,6 +213,10 @@ class Counts(Replay):
         """All periods [ns]."""
         return self.length_ns
 
+    def most_scale(self) -> float:
+        """So that the arrivals of one period stay below what a file may hold."""
+        return min(super().most_scale(), _MOST / max(1, int(self.counts.max(initial=0))))
+
     def day_draw(self) -> DayDraw:
         """The whole days of the recording, each from the first period on that begins at midnight or after."""
         series, period_ns = self._series, to_ns(self.period)
@@ -231,25 +235,25 @@ class Counts(Replay):
         """Expected arrivals before instants of the recording, as if spread evenly within each period."""
         edges = np.arange(len(self.counts) + 1, dtype=np.float64) * to_ns(self.period)
         until = np.concatenate([[0.0], np.cumsum(self.counts, dtype=np.float64)])
-        return np.asarray(np.interp(until_ns, edges, until))
+        return np.asarray(np.interp(until_ns, edges, until) * (1.0 if self.scale is None else self.scale))
 
-    def played(
-        self, from_ns: int, until_ns: int, start_ns: int, generator: np.random.Generator
-    ) -> Iterator[NDArray[np.int64]]:
+    def played(self, from_ns: int, until_ns: int, start_ns: int, draws: Draws) -> Iterator[NDArray[np.int64]]:
         """Arrivals of the periods of a stretch, placed period by period."""
         period_ns = to_ns(self.period)
         first, beyond = from_ns // period_ns, min(until_ns // period_ns, len(self.counts))
         number = first
         while number < beyond:
             # As many periods as make a block; at least one.
-            totals = np.cumsum(self.counts[number : min(number + _PERIODS, beyond)])
+            totals = np.cumsum(self.counts[number : min(number + _PERIODS, beyond)]) * (self.scale or 1)
             taken = max(1, int(np.searchsorted(totals, BLOCK, side="right")))
             counts = self.counts[number : number + taken]
+            if self.scale is not None:
+                counts = draws.whole(counts.astype(np.float64) * self.scale)
             edges_ns = np.arange(number - first, number - first + taken + 1) * period_ns
             if self.speed != 1.0:
                 edges_ns = np.rint(edges_ns / self.speed).astype(np.int64)
             edges_ns += start_ns
-            yield self._placed(counts, edges_ns, generator)
+            yield self._placed(counts, edges_ns, draws.places)
             number += taken
 
     def _placed(
@@ -283,6 +287,8 @@ class Counts(Replay):
             notes = self.resampling_notes()
         else:
             placed = ", placed anew" if self.within == "uniform" else " at the same times"
+            if self.scale is not None and self.scale != int(self.scale):
+                placed = ", scaled and rounded to whole requests anew"
             notes = [
                 f"The counts of {self.file} are the same in every replication{placed}: intervals do not cover the "
                 "traffic of another day."

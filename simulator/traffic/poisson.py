@@ -47,6 +47,11 @@ class Poisson(Arrivals):
         """Mean rate times length."""
         return self.mean_rate * (stop_s - start_s)
 
+    @property
+    def steady_rate(self) -> float:
+        """The mean rate [1/s]."""
+        return self.mean_rate
+
     def dispersion(self, window_s: float) -> float:
         """1 for every window."""
         return 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class Profile(Arrivals):
     rates : list of rates
         Instead of the two: the rate in each step. [1/s]
     """
+
+    RATES: ClassVar[tuple[str, ...]] = ("mean_rate", "rates")
 
     kind: Literal["profile"] = "profile"
     period: Literal["day", "week"]

@@ -13,7 +13,7 @@ from pydantic import PrivateAttr, ValidationInfo, model_validator
 from simulator.distributions.columns import Column, folder_of, read_csv
 from simulator.traffic.days import DayDraw, whole_days
 from simulator.traffic.points import BLOCK
-from simulator.traffic.replay import Replay
+from simulator.traffic.replay import Draws, Replay
 from simulator.traffic.stamps import Stamps, TimeUnit, ZoneName, doubtful_unit, stamps_of
 from simulator.units import NS_PER_SECOND, Seconds, duration_text, to_ns
 
@@ -41,6 +41,10 @@ class Recording:
 class Recorded(Replay):
     """Replay of recorded arrivals, exact to the nanosecond; ties stay ties, in the order of the file.
 
+    Scaled by less than 1, each recorded request is kept or left out at random. Scaled by more, it comes at its time,
+    and its copies at independent uniform times before the next one is due: other users do not call at the same
+    instant.
+
     Parameters
     ----------
     file, column : str
@@ -56,7 +60,7 @@ class Recorded(Replay):
         repetitions, one mean gap more). [s]
     sort : bool
         True puts times in order. Otherwise a time before the one above it is refused.
-    speed, repeat, resample
+    speed, scale, repeat, resample
         As in `Replay`.
     """
 
@@ -154,19 +158,53 @@ class Recorded(Replay):
 
     def counted(self, until_ns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Arrivals before instants of the recording."""
-        whole = np.ceil(until_ns).astype(np.int64)
-        return np.searchsorted(self.arrival_ns, whole).astype(np.float64)
+        before = np.searchsorted(self.arrival_ns, np.ceil(until_ns).astype(np.int64))
+        counts = before.astype(np.float64)
+        if self.scale is None:
+            return counts
+        if self.scale < 1.0:
+            return counts * self.scale
+        # Of the last arrival's copies as many as its share of the gap that is over.
+        last = np.maximum(before - 1, 0)
+        gaps = np.maximum(self._next_ns(last) - self.arrival_ns[last], 1)
+        over = np.clip((until_ns - self.arrival_ns[last]) / gaps, 0.0, 1.0)
+        return counts + (self.scale - 1.0) * np.where(before > 0, last + over, 0.0)
 
-    def played(
-        self, from_ns: int, until_ns: int, start_ns: int, generator: np.random.Generator
-    ) -> Iterator[NDArray[np.int64]]:
-        """The recorded arrivals of a stretch; nothing is drawn."""
-        first, beyond = (int(i) for i in np.searchsorted(self.arrival_ns, (from_ns, until_ns)))
-        for i in range(first, beyond, BLOCK):
-            since_ns = self.arrival_ns[i : min(i + BLOCK, beyond)] - from_ns
+    def _next_ns(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """When the arrival after each of these is due; after the last one, when the recording or its cycle ends."""
+        end_ns = self.cycle_ns if self.repeat else self.length_ns
+        inside = np.minimum(numbers + 1, len(self.arrival_ns) - 1)
+        return np.where(numbers + 1 < len(self.arrival_ns), self.arrival_ns[inside], end_ns)
+
+    def played(self, from_ns: int, until_ns: int, start_ns: int, draws: Draws) -> Iterator[NDArray[np.int64]]:
+        """The recorded arrivals of a stretch; nothing is drawn unless they are scaled."""
+        pieces = self._stretch(from_ns, until_ns) if self.scale is None else self._copied(from_ns, until_ns, draws)
+        for piece in pieces:
+            since_ns = piece - from_ns
             if self.speed != 1.0:
                 since_ns = np.rint(since_ns / self.speed).astype(np.int64)
             yield since_ns + start_ns
+
+    def _stretch(self, from_ns: int, until_ns: int) -> Iterator[NDArray[np.int64]]:
+        first, beyond = (int(i) for i in np.searchsorted(self.arrival_ns, (from_ns, until_ns)))
+        for i in range(first, beyond, BLOCK):
+            yield self.arrival_ns[i : min(i + BLOCK, beyond)]
+
+    def _copied(self, from_ns: int, until_ns: int, draws: Draws) -> Iterator[NDArray[np.int64]]:
+        """Each arrival of a stretch as often as `scale` says; copies of the one before it may come in it too."""
+        assert self.scale is not None
+        first, beyond = (int(i) for i in np.searchsorted(self.arrival_ns, (from_ns, until_ns)))
+        step = max(1, int(BLOCK / max(1.0, self.scale)))
+        for i in range(max(first - 1, 0), beyond, step):
+            numbers = np.arange(i, min(i + step, beyond))
+            due_ns = self.arrival_ns[numbers]
+            times = draws.whole(np.full(len(numbers), self.scale))
+            copies = np.maximum(times - 1, 0)
+            gaps_ns = np.repeat(self._next_ns(numbers) - due_ns, copies)
+            later_ns = np.floor(draws.places.random(len(gaps_ns)) * gaps_ns).astype(np.int64)
+            piece = np.concatenate([due_ns[times > 0], np.repeat(due_ns, copies) + later_ns])
+            piece.sort()
+            yield piece[np.searchsorted(piece, from_ns) : np.searchsorted(piece, until_ns)]
 
     def describe(self) -> str:
         """File, size and scaling."""
@@ -179,6 +217,11 @@ class Recorded(Replay):
         """What intervals do not cover."""
         if self.resample is not None:
             return self.resampling_notes()
+        if self.scale is not None:
+            return [
+                f"The recording of {self.file} is the same in every replication, only what `scale` adds or leaves out "
+                "is drawn anew: intervals do not cover the traffic of another day."
+            ]
         return [
             f"The arrivals of {self.file} are the same in every replication: intervals cover chance in service and "
             "startup times and in routing, not the traffic of another day."

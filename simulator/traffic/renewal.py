@@ -72,6 +72,11 @@ class Renewal(Arrivals):
         """Mean rate times length."""
         return self.mean_rate * (stop_s - start_s)
 
+    @property
+    def steady_rate(self) -> float:
+        """The mean rate [1/s]."""
+        return self.mean_rate
+
     def dispersion(self, window_s: float) -> float | None:
         """cv² for infinitely long windows; 1 for all if cv is 1; else None."""
         return self.cv**2 if math.isinf(window_s) or self.cv == 1.0 else None

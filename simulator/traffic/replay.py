@@ -1,15 +1,16 @@
-"""What replayed timestamps and replayed counts share: speed, repetition and resampling of days."""
+"""What replayed timestamps and replayed counts share: speed, scale, repetition and resampling of days."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from simulator.errors import InputError
 from simulator.streams import Streams
 from simulator.traffic.arrivals import Arrivals
 from simulator.traffic.clock import Clock
@@ -17,6 +18,20 @@ from simulator.traffic.days import DAY_NS, Day, DayDraw
 from simulator.units import NS_PER_SECOND, duration_text
 
 _MINUTE_S: Final = 60.0
+_MOST_SCALE: Final = 1e6
+
+
+class Draws(NamedTuple):
+    """Streams of a replay: where arrivals are placed, and how many come of what was recorded, if it is scaled."""
+
+    places: np.random.Generator
+    copies: np.random.Generator
+
+    def whole(self, means: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Whole numbers of these means, each the next one below or above its mean; one uniform draw each."""
+        below = np.floor(means)
+        below += self.copies.random(len(means)) < means - below
+        return below.astype(np.int64)
 
 
 class Replay(Arrivals):
@@ -26,6 +41,9 @@ class Replay(Arrivals):
     ----------
     speed : float
         Time is compressed by this factor: 2 plays the recording in half the time, at twice the rate. More than 0.
+    scale : float or none
+        Every count is multiplied by this factor on average, and the clock stays. More than 0, at most 10⁶. What is
+        not whole is rounded at random, for each recorded arrival or count by itself, anew in every replication.
     repeat : bool
         True: begin again at the end. Otherwise a horizon longer than the recording is refused.
     resample : ``days`` or none
@@ -40,6 +58,7 @@ class Replay(Arrivals):
     """
 
     speed: Annotated[float, Field(strict=True, gt=0.0, le=1e6, allow_inf_nan=False)] = 1.0
+    scale: Annotated[float, Field(strict=True, gt=0.0, le=_MOST_SCALE, allow_inf_nan=False)] | None = None
     repeat: bool = False
     resample: Literal["days"] | None = None
 
@@ -62,9 +81,7 @@ class Replay(Arrivals):
         """Expected count from the recording's start to instants of it, before `speed` [ns]."""
 
     @abstractmethod
-    def played(
-        self, from_ns: int, until_ns: int, start_ns: int, generator: np.random.Generator
-    ) -> Iterator[NDArray[np.int64]]:
+    def played(self, from_ns: int, until_ns: int, start_ns: int, draws: Draws) -> Iterator[NDArray[np.int64]]:
         """Arrivals of a stretch of the recording that begins at `start_ns` in the run [ns]."""
 
     def problems(self, horizon_s: float) -> list[str]:
@@ -79,6 +96,17 @@ class Replay(Arrivals):
             ]
         return problems
 
+    def most_scale(self) -> float:
+        """Largest `scale` that is allowed."""
+        return _MOST_SCALE
+
+    def _scaled(self, factor: float) -> Self:
+        """By `scale`, on top of what it is."""
+        scale = factor * (1.0 if self.scale is None else self.scale)
+        if scale > self.most_scale():
+            raise InputError(f"traffic scaled by {factor:g}: scale is {scale:g}, at most {self.most_scale():g}")
+        return self.model_copy(update={"scale": scale})
+
     def check_options(self) -> None:
         """Refuse options that contradict each other; for validators, once the recording is read.
 
@@ -87,6 +115,8 @@ class Replay(Arrivals):
         ValueError
             Naming the options.
         """
+        if self.scale is not None and self.scale > self.most_scale():
+            raise ValueError(f"scale is {self.scale:g}, must be at most {self.most_scale():g} for this recording")
         if self.resample is not None:
             if self.repeat or self.speed != 1.0:
                 raise ValueError("resample: days goes neither with repeat nor with speed (a compressed day is no day)")
@@ -102,11 +132,11 @@ class Replay(Arrivals):
 
     def pieces(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
         """The recording once, over and over, or day by day as drawn."""
-        generator = streams.generator("placement")
+        draws = Draws(streams.generator("placement"), streams.generator("placement", 0))
         for start_ns, from_ns, until_ns in self._stretches(streams, clock):
             if start_ns >= horizon_ns:
                 return
-            for piece in self.played(from_ns, until_ns, start_ns, generator):
+            for piece in self.played(from_ns, until_ns, start_ns, draws):
                 # The first of resampled days may have begun before time 0.
                 first, beyond = np.searchsorted(piece, (0, horizon_ns))
                 yield piece[first:beyond]
@@ -173,6 +203,8 @@ class Replay(Arrivals):
     def scaling_in_words(self) -> str:
         """How the recording is scaled in time, for `describe`."""
         words = []
+        if self.scale is not None:
+            words.append(f"all counts scaled by {self.scale:g}")
         if self.speed != 1:
             words.append(f"time compressed {self.speed:g} times")
         if self.repeat:

@@ -18,12 +18,16 @@ from scipy import stats
 
 from simulator.errors import InputError
 from simulator.streams import Streams
-from simulator.traffic import Arrivals, Clock, Traffic, bursty, counts, points
+from simulator.traffic import Arrivals, Clock, Traffic, burstier, bursty, counts, points, recorded
 
 Made = Callable[[Any], Arrivals]
 
 BURSTY = {"kind": "bursty", "mean_rate": "2.8/s", "burst_factor": 3.5, "burst_share": "20%", "burst_length": "30s"}
+POISSON = {"kind": "poisson", "mean_rate": "2/s"}
 WIDE = {"kind": "counts", "file": "wide.csv", "row": {"name": "b"}}
+STAMPS = {"kind": "recorded", "file": "stamps.csv", "column": "t_ms", "time_unit": "ms"}
+FLASH = {"kind": "flash_crowd", "peak_rate": "2/s", "at": "2m", "ramp_up": "2m", "length": "30m", "decay": "30m"}
+MORE_BURSTS = {"kind": "burstier", "burst_factor": 4, "burst_share": "10%", "burst_length": "30s"}
 #: name → (as written, horizon [s], whether arrivals differ between replications)
 CASES: dict[str, tuple[dict[str, Any], float, bool]] = {
     "poisson": ({"kind": "poisson", "mean_rate": "2/s"}, 9000.0, True),
@@ -91,10 +95,70 @@ CASES: dict[str, tuple[dict[str, Any], float, bool]] = {
         20 * 86400.0,
         True,
     ),
+    "recorded, thinned": ({**STAMPS, "scale": 0.3}, 6000.0, True),
+    "recorded, scaled": ({**STAMPS, "scale": 2.5}, 6000.0, True),
+    "recorded, scaled, repeated": ({**STAMPS, "scale": 3, "repeat": True, "speed": 2}, 9000.0, True),
+    "recorded days, scaled": (
+        {
+            "kind": "recorded",
+            "file": "dates.csv",
+            "column": "t",
+            "timezone": "UTC",
+            "origin": "2026-11-02",
+            "length": "14d",
+            "resample": "days",
+            "scale": 1.5,
+        },
+        20 * 86400.0,
+        True,
+    ),
+    "counts, scaled": ({**WIDE, "scale": 0.37}, 9000.0, True),
+    "flash crowd": (FLASH, 6000.0, True),
+    "flash crowd, sudden": (
+        {"kind": "flash_crowd", "peak_rate": "2/s", "at": "5m", "length": "50m"},
+        6000.0,
+        True,
+    ),
+    "ramp up": ({"kind": "ramp", "start_rate": "0/s", "end_rate": "2/s", "over": "1h"}, 9000.0, True),
+    "ramp down": ({"kind": "ramp", "start_rate": "3/s", "end_rate": "0/s", "over": "1h"}, 9000.0, True),
+    "growth": ({"kind": "growth", "start_rate": "1/s", "growth": "8%", "every": "1h"}, 9000.0, True),
+    "shrinking": ({"kind": "growth", "start_rate": "1/s", "growth": "-8%", "every": "1h"}, 9000.0, True),
+    "periodic": ({"kind": "periodic", "interval": "5m", "offset": "7s", "requests": 3}, 9000.0, False),
+    "periodic, a mean": ({"kind": "periodic", "interval": "50s", "requests": 2.37}, 9000.0, True),
+    "superposition": (
+        {
+            "kind": "superposition",
+            "parts": [POISSON, FLASH, {"kind": "periodic", "interval": "1m", "requests": 5}, BURSTY],
+        },
+        6000.0,
+        True,
+    ),
+    "superposition of recordings": (
+        {"kind": "superposition", "parts": [STAMPS, {"kind": "superposition", "parts": [WIDE, STAMPS]}]},
+        6000.0,
+        True,
+    ),
+    "outage": ({"kind": "outage", "of": BURSTY, "at": "10m", "length": "20m", "release": "5m"}, 9000.0, True),
+    "outage, all at once": (
+        {"kind": "outage", "of": POISSON, "at": "10m", "length": "20m", "release": "0s"},
+        9000.0,
+        True,
+    ),
+    "burstier": ({**MORE_BURSTS, "of": POISSON}, 9000.0, True),
+    "burstier, on/off": ({**MORE_BURSTS, "burst_factor": 10, "of": POISSON}, 9000.0, True),
+    "burstier twice": (
+        {**MORE_BURSTS, "of": {**MORE_BURSTS, "of": {"kind": "superposition", "parts": [POISSON, BURSTY]}}},
+        6000.0,
+        True,
+    ),
 }
 EACH = pytest.mark.parametrize("name", CASES)
 #: Kinds made of unit-rate points or of scaled gaps: more traffic is the same traffic, sooner.
-COUPLED = ["poisson", "diurnal", "diurnal to 0", "profile of a day", "bursty", "on/off", "renewal, cv 3"]
+COUPLED = [
+    *("poisson", "diurnal", "diurnal to 0", "profile of a day", "bursty", "on/off", "renewal, cv 3"),
+    *("flash crowd", "flash crowd, sudden", "ramp up", "ramp down", "growth", "shrinking"),
+    *("periodic, a mean", "superposition", "burstier"),
+]
 
 
 def arrivals(traffic: Arrivals, clock: Clock, horizon_s: float, seed: int = 1, replication: int = 0) -> NDArray[Any]:
@@ -124,13 +188,16 @@ def test_arrivals_do_not_depend_on_the_size_of_blocks(
     expected = arrivals(made(value), clock, horizon_s)
     monkeypatch.setattr(points, "PIECE", 7)
     monkeypatch.setattr(points, "BLOCK", 11)
+    monkeypatch.setattr(recorded, "BLOCK", 11)
     monkeypatch.setattr(counts, "BLOCK", 50)
     monkeypatch.setattr(counts, "_PERIODS", 5)
     monkeypatch.setattr(bursty, "_STAYS", 6)
+    monkeypatch.setattr(burstier, "_STRETCHES", 6)
     np.testing.assert_array_equal(expected, arrivals(made(value), clock, horizon_s))
 
 
-@EACH
+# Bursts that `burstier` adds are made to fit the horizon, so that no request is lost: with another they are elsewhere.
+@pytest.mark.parametrize("name", [name for name in CASES if "burstier" not in name])
 def test_a_longer_horizon_only_adds_to_the_end(name: str, made: Made, clock: Clock) -> None:
     """Arrivals of a third of the horizon are the beginning of those of the whole."""
     value, horizon_s, _ = CASES[name]
@@ -201,20 +268,53 @@ def test_the_json_schema_accepts_what_the_model_accepts(name: str) -> None:
     assert [] == list(Draft202012Validator(schema).iter_errors(CASES[name][0]))
 
 
+@EACH
+@pytest.mark.parametrize("factor", [0.3, 1.7])
+def test_scaled_traffic_has_every_expected_count_times_the_factor(
+    name: str, factor: float, made: Made, clock: Clock
+) -> None:
+    """Over the horizon and inner stretches, and in the rate; also written and read again."""
+    value, horizon_s, _ = CASES[name]
+    traffic = made(value)
+    scaled = made(json.loads(TypeAdapter(Traffic).dump_json(traffic.scaled(factor))))
+    assert traffic.scaled(factor) == scaled
+    # Copies of a recorded arrival come up to the time of the next one: at most `scale` of them are elsewhere.
+    off = factor * value.get("scale", 1.0) * (2 if "recorded" in name or "recordings" in name else 0)
+    for start_s, stop_s in ((0.0, horizon_s), (0.0, 600.0), (1234.5, 0.9 * horizon_s)):
+        expected = factor * traffic.expected_count(start_s, stop_s, clock)
+        assert expected == pytest.approx(scaled.expected_count(start_s, stop_s, clock), rel=1e-12, abs=off + 1e-9)
+    assert factor * traffic.mean_rate_over(horizon_s, clock) == pytest.approx(
+        scaled.mean_rate_over(horizon_s, clock), rel=1e-12, abs=off / horizon_s
+    )
+    middles = np.arange(30.0, horizon_s, 600.0)
+    np.testing.assert_allclose(
+        factor * traffic.rate(middles, clock), scaled.rate(middles, clock), rtol=1e-12, atol=off / 60.0
+    )
+
+
+@EACH
+@pytest.mark.parametrize("factor", [0.0, -1.0, math.nan, math.inf])
+def test_factors_that_cannot_be(name: str, factor: float, made: Made) -> None:
+    """Nothing can be scaled to nothing, or by less."""
+    with pytest.raises(InputError, match=f"^traffic cannot be scaled by {factor:g}, must be more than 0$"):
+        made(CASES[name][0]).scaled(factor)
+
+
 @pytest.mark.parametrize("name", COUPLED)
 def test_more_traffic_is_the_same_traffic_sooner(name: str, made: Made, clock: Clock) -> None:
-    """With a higher mean rate the n-th request never comes later, in any single replication (coupling)."""
+    """Scaled by 1.1 the n-th request never comes later, in any single replication (coupling)."""
     value, horizon_s, _ = CASES[name]
-    number = float(value["mean_rate"].split("/")[0])
-    low = arrivals(made(value), clock, horizon_s)
-    more = {**value, "mean_rate": value["mean_rate"].replace(f"{number:g}", f"{1.1 * number:.6g}")}
-    high = arrivals(made(more), clock, horizon_s)
+    traffic = made(value)
+    low = arrivals(traffic, clock, horizon_s)
+    high = arrivals(traffic.scaled(1.1), clock, horizon_s)
     assert 1.1 == pytest.approx(len(high) / len(low), rel=0.15)
     # One nanosecond a gap for the rounding.
     assert (high[: len(low)] - low <= np.arange(len(low)) + 1).all()
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if CASES[name][2] and "days" not in name])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if CASES[name][2] and not {"days", "periodic,"} & set(name.split())]
+)
 def test_seeds_do_not_overlap(name: str, made: Made, clock: Clock) -> None:
     """No replication of seed 1 equals any of seed 2 (with seed + replication 58 of 60 would)."""
     value, horizon_s, _ = CASES[name]
@@ -223,7 +323,13 @@ def test_seeds_do_not_overlap(name: str, made: Made, clock: Clock) -> None:
     assert set() == drawn[1] & drawn[2]
 
 
-@pytest.mark.parametrize("name", ["poisson", "diurnal", "diurnal to 0", "profile of a day", "profile of a week"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("poisson", "diurnal", "diurnal to 0", "profile of a day", "profile of a week"),
+        *("flash crowd", "ramp up", "ramp down", "growth", "shrinking"),
+    ],
+)
 def test_gaps_in_expected_count_are_exponential(name: str, made: Made, clock: Clock) -> None:
     """Time rescaled by the cumulative rate leaves a Poisson process of rate 1 (Kolmogorov-Smirnov, p > 10⁻⁶)."""
     value, horizon_s, _ = CASES[name]
@@ -235,17 +341,24 @@ def test_gaps_in_expected_count_are_exponential(name: str, made: Made, clock: Cl
     assert stats.kstest(gaps * 1.15, "expon").pvalue < 1e-6
 
 
-@pytest.mark.parametrize("kind", ["poisson", "diurnal", "profile", "bursty", "renewal"])
-def test_a_rate_of_zero_gives_no_request_and_says_so(kind: str, made: Made, clock: Clock) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"kind": "poisson", "mean_rate": "0/s"},
+        {"kind": "diurnal", "mean_rate": "0/s", "peak_to_mean": 1.5, "peak_at": "12:00"},
+        {"kind": "profile", "mean_rate": "0/s", "period": "day", "shape": [1, 2]},
+        {"kind": "bursty", "mean_rate": "0/s", "burst_factor": 2, "burst_share": "10%", "burst_length": "10s"},
+        {"kind": "renewal", "mean_rate": "0/s", "cv": 2.0},
+        {**FLASH, "peak_rate": "0/s"},
+        {"kind": "ramp", "start_rate": "0/s", "end_rate": "0/s", "over": "1h"},
+        {"kind": "growth", "start_rate": "0/s", "growth": "8%", "every": "1h"},
+        {"kind": "superposition", "parts": [{"kind": "poisson", "mean_rate": "0/s"}]},
+    ],
+    ids=lambda value: value["kind"],
+)
+def test_a_rate_of_zero_gives_no_request_and_says_so(value: dict[str, Any], made: Made, clock: Clock) -> None:
     """No block at all, an expected count of 0, and a note."""
-    fields: dict[str, dict[str, Any]] = {
-        "poisson": {},
-        "diurnal": {"peak_to_mean": 1.5, "peak_at": "12:00"},
-        "profile": {"period": "day", "shape": [1, 2]},
-        "bursty": {"burst_factor": 2, "burst_share": "10%", "burst_length": "10s"},
-        "renewal": {"cv": 2.0},
-    }
-    traffic = made({"kind": kind, "mean_rate": "0/s", **fields[kind]})
+    traffic = made(value)
     assert [] == list(traffic.blocks(Streams(1, 0), clock, 1e6))
     assert 0.0 == traffic.expected_count(0.0, 1e6, clock)
     assert ["The mean rate is 0: no request arrives."] == traffic.notes()
