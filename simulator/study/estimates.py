@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -43,11 +43,16 @@ class Sample:
         What each cost.
     confidence : float
         Level of intervals.
+    claims, claimed_differences : mapping of str to Estimate
+        Measures whose interval decided when to stop, with the interval that may be claimed then
+        (`study.precision.reported`); of themselves, and of their difference from the baseline.
     """
 
     measured: tuple[Measured, ...]
     bills: tuple[Bill, ...]
     confidence: float
+    claims: Mapping[str, Estimate] = field(default_factory=dict)
+    claimed_differences: Mapping[str, Estimate] = field(default_factory=dict)
 
     @cached_property
     def values(self) -> list[dict[str, Value]]:
@@ -65,6 +70,8 @@ class Sample:
 
     def estimate(self, measure: Measure) -> Estimate:
         """The measure over replications, in its unit."""
+        if measure.name in self.claims:
+            return self.claims[measure.name]
         if measure.name == "cost_per_1000":
             costs, completed = self._cost_and_completed()
             return intervals.ratio(costs, completed, self.confidence, factor=1000.0).within(0.0)
@@ -93,6 +100,8 @@ class Sample:
 
     def less(self, baseline: Sample, measure: Measure) -> Estimate:
         """The measure here less the measure of a baseline that met the same traffic, paired over replications."""
+        if measure.name in self.claimed_differences:
+            return self.claimed_differences[measure.name]
         if measure.name == "cost_per_1000":
             ours, theirs = self._cost_and_completed(), baseline._cost_and_completed()
             return intervals.ratio_difference(ours, theirs, self.confidence, factor=1000.0)

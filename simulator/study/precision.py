@@ -161,7 +161,8 @@ def reported(state: PrecisionState) -> Estimate:
     value, half, target = state.estimate.value, state.half_width, state.target
     if not state.met or value is None or not half or target is None:
         return state.estimate
-    claimed = replace(state.estimate, low=value - target, high=value + target)
+    method = state.estimate.method + "; as wide as the precision asked for"
+    claimed = replace(state.estimate, low=value - target, high=value + target, method=method)
     if state.precision.difference:
         return claimed
     return claimed.within(0.0, 1.0 if find(state.precision.measure).kind is Kind.SHARE else None)

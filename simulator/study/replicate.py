@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -17,7 +18,7 @@ from simulator.engines.tables import Demand, Settled
 from simulator.errors import InputError
 from simulator.measures.measured import Measured
 from simulator.measures.objectives import Objective, parse_objective
-from simulator.measures.percentiles import LEVELS, Level
+from simulator.measures.percentiles import LEVELS, Level, level
 from simulator.measures.tally import Tally
 from simulator.measures.timeline import Timeline, TimelineTally
 from simulator.scenario.model import Scenario
@@ -106,8 +107,11 @@ def objectives_of(scenario: Scenario) -> list[Objective]:
 
 
 def levels_of(scenario: Scenario) -> tuple[Level, ...]:
-    """Percentile levels that are reported: the usual ones, and those of objectives."""
+    """Percentile levels that are reported: the usual ones, and those of objectives and of the precision asked for."""
     asked = {Level(one.share) for one in objectives_of(scenario) if one.share is not None}
+    if scenario.precision is not None:
+        with suppress(ValueError):  # other measures have no level
+            asked.add(level(scenario.precision.measure))
     return tuple(sorted({*LEVELS, *asked}))
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.measures.bill import Bill, bill
 from simulator.measures.catalogue import Kind, Measure
 from simulator.measures.histogram import Histogram
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement
 from simulator.scenario.model import Scenario
-from simulator.study.estimates import Sample, level_of, measures_of
+from simulator.study.estimates import Sample, level_of, measures_of, sample_of
 from simulator.study.journal import digest_of
 from simulator.study.manifest import study_digest
-from simulator.study.precision import PrecisionState, found
+from simulator.study.precision import PrecisionState, found, reported
 from simulator.study.replicate import Record, levels_of, objectives_of
 
 if TYPE_CHECKING:
@@ -78,32 +77,23 @@ class Study:
 
     @cached_property
     def _samples(self) -> dict[str, Sample]:
-        return {
-            endpoint.name: Sample(
-                tuple(record.measured[endpoint.name] for record in self.records),
-                tuple(self.bills(endpoint.name)),
-                self.scenario.confidence,
-            )
-            for endpoint in self.scenario.endpoints
+        samples = {
+            endpoint.name: sample_of(self.scenario, endpoint.name, self.records) for endpoint in self.scenario.endpoints
         }
+        state = self.precision
+        if state is not None and state.met:
+            claim = {state.precision.measure: reported(state)}
+            decisive = samples[state.endpoint]
+            samples[state.endpoint] = (
+                replace(decisive, claimed_differences=claim)
+                if state.precision.difference
+                else replace(decisive, claims=claim)
+            )
+        return samples
 
     @cached_property
     def _measures(self) -> list[Measure]:
         return measures_of(levels_of(self.scenario))
-
-    def bills(self, endpoint: str) -> list[Bill]:
-        """Bill of one endpoint in each replication, reckoned from what it used."""
-        scenario = self.scenario
-        return [
-            bill(
-                scenario.endpoint(endpoint),
-                record.measured[endpoint].usage,
-                scenario.price_sheet,
-                month_s=scenario.month,
-                free_tier=scenario.free_tier,
-            )
-            for record in self.records
-        ]
 
     @cached_property
     def replications(self) -> pd.DataFrame:

@@ -25,6 +25,8 @@ from simulator.study.results import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.study.precision import PrecisionState
+
 #: Version of ``summary.json``: goes up when a key changes its meaning or goes away.
 SUMMARY_VERSION: Final = 1
 
@@ -131,6 +133,7 @@ def summary_facts(study: Study) -> dict[str, Any]:
         "seed": study.seed,
         "complete": study.complete,
         "results_digest": study.results_digest(),
+        "precision": None if study.precision is None else _precision_facts(study.precision),
         "measures": estimates(study.summary(), ("endpoint", "measure"), "value", None),
         "pooled": estimates(study.pooled(), ("endpoint", "percentile"), "value_ms", "ms"),
         "differences": estimates(
@@ -141,6 +144,18 @@ def summary_facts(study: Study) -> dict[str, Any]:
         "assumptions": study.assumptions(),
         "prices": study.price_remarks(),
         "notes": study.notes(),
+    }
+
+
+def _precision_facts(state: PrecisionState) -> dict[str, Any]:
+    return {
+        **state.precision.model_dump(exclude_none=True),
+        "met": state.met,
+        "replications": state.replications,
+        "decided_by": state.endpoint,
+        "half_width": state.half_width,
+        "target": state.target,
+        "replications_needed": state.needed,
     }
 
 

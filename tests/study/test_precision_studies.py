@@ -17,7 +17,7 @@ from simulator.scenario.model import Scenario
 from simulator.study.precision import check, looks, reported
 from simulator.study.results import Study
 from simulator.study.run import run
-from simulator.study.store import load_study
+from simulator.study.store import load_study, summary_facts
 
 POISSON: dict[str, Any] = {"kind": "poisson", "mean_rate": "2/s"}
 #: Counts of a minute have a standard deviation of 78 and a skewness of 1.4: many minutes have no burst.
@@ -51,6 +51,28 @@ def minute(precision: dict[str, Any], traffic: dict[str, Any] = POISSON, **chang
 def study() -> Study:
     """Stopped before the most: the mean of a Poisson number of about 120 known to ±3.5."""
     return run(minute({"measure": "requests", "absolute": 3.5}))
+
+
+def test_tables_claim_what_was_asked_for(study: Study) -> None:
+    """The interval that decided when to stop is as wide as asked, in the summary and in the file; others are not."""
+    rows = study.summary().set_index("measure")
+    asked = rows.loc["requests"]
+    assert 3.5 == pytest.approx(asked["ci_high"] - asked["value"]) == pytest.approx(asked["value"] - asked["ci_low"])
+    assert "as wide as the precision asked for" in asked["method"]
+    assert study.precision is not None
+    assert 3.5 > study.precision.half_width
+    assert 3.5 > rows.loc["completed"]["ci_high"] - rows.loc["completed"]["value"]
+    facts = summary_facts(study)["precision"]
+    assert (True, "a", 3.5) == (facts["met"], facts["decided_by"], facts["target"])
+    assert len(study.records) == facts["replications"]
+
+
+def test_a_percentile_of_a_precision_is_measured() -> None:
+    """A level that is not among the usual ones is there for the rule."""
+    study = run(minute({"measure": "p97", "relative": "50%"}, horizon="20m"))
+    assert study.precision is not None
+    assert study.precision.met
+    assert None is not study.precision.half_width
 
 
 def test_it_stops_at_the_first_look_at_which_the_rule_is_met(study: Study) -> None:
