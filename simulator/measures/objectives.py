@@ -30,6 +30,10 @@ class Verdict(StrEnum):
     NO_DATA = "no data"
 
 
+#: Worst first: what an endpoint is called if its objectives differ.
+WORST_FIRST: Final = (Verdict.NOT_MET, Verdict.NO_DATA, Verdict.UNDECIDED, Verdict.MET)
+
+
 @dataclass(frozen=True)
 class Objective:
     """A limit on a measure.
@@ -166,6 +170,12 @@ class Judgement:
     misses: Estimate
     replications_to_decide: int | None = None
     reason: str = ""
+
+
+def overall(judgements: Sequence[Judgement]) -> Verdict:
+    """Verdict on all objectives of an endpoint together: the worst of them; met if there are none."""
+    given = {judgement.verdict for judgement in judgements}
+    return next((verdict for verdict in WORST_FIRST if verdict in given), Verdict.MET)
 
 
 def judge(objective: Objective, estimate: Estimate, held: Sequence[bool | None], misses_apply: str = "") -> Judgement:

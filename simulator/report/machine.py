@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.report import precision
 from simulator.report.reading import Reading, estimate_of, number, records
-from simulator.report.sections import Sentences, Table, sections
+from simulator.report.sections import Section, Sentences, Table, sections
 from simulator.report.verdict import answer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from simulator.measures.intervals import Estimate
     from simulator.measures.objectives import Judgement
     from simulator.study.results import Study
@@ -125,11 +127,16 @@ def as_csv(study: Study) -> str:
 def as_markdown(study: Study, *, verbose: bool = False) -> str:
     """The report as Markdown: the same parts as the text, tables as pipe tables."""
     reading = Reading(study)
-    parts = []
-    for section in sections(reading, answer(reading), verbose=verbose):
-        body = _list(section) if isinstance(section, Sentences) else _pipes(section)
-        parts.append(f"## {_escaped(section.title)}\n\n{body}\n")
-    return f"# {_escaped(study.scenario.name)}\n\n" + "\n".join(parts)
+    return markdown(study.scenario.name, sections(reading, answer(reading), verbose=verbose))
+
+
+def markdown(title: str, parts: Iterable[Section]) -> str:
+    """Parts of any report as Markdown below a title."""
+    blocks = []
+    for part in parts:
+        body = _list(part) if isinstance(part, Sentences) else _pipes(part)
+        blocks.append(f"## {_escaped(part.title)}\n\n{body}\n")
+    return f"# {_escaped(title)}\n\n" + "\n".join(blocks)
 
 
 def _list(part: Sentences) -> str:

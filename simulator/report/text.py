@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.report.figures.style import short
 from simulator.report.reading import Reading
-from simulator.report.sections import Sentences, Table, sections
+from simulator.report.sections import Section, Sentences, Table, sections
 from simulator.report.verdict import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from simulator.study.results import Study
 
@@ -36,11 +36,15 @@ def report(study: Study, *, verbose: bool = False) -> str:
         Lines of at most `WIDTH` columns, the last one ended.
     """
     reading = Reading(study)
-    blocks = (block(section) for section in sections(reading, answer(reading), verbose=verbose))
-    return "\n".join("\n".join(lines) + "\n" for lines in blocks)
+    return written(sections(reading, answer(reading), verbose=verbose))
 
 
-def block(section: Table | Sentences) -> list[str]:
+def written(parts: Iterable[Section]) -> str:
+    """Parts of any report, an empty line between them."""
+    return "\n".join("\n".join(block(part)) + "\n" for part in parts)
+
+
+def block(section: Section) -> list[str]:
     """Lines of one part."""
     return list(_sentences(section) if isinstance(section, Sentences) else _table(section))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from simulator.measures import intervals
-from simulator.measures.objectives import Judgement, Verdict
+from simulator.measures.objectives import WORST_FIRST, Judgement, Verdict, overall
 from simulator.report.numbers import significant
 from simulator.report.reading import Reading, in_words, limit_in_words, money, number
 
@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from simulator.measures.intervals import Estimate
-
-#: Worst first: what an endpoint is called if its objectives differ.
-_WORST_FIRST: Final = (Verdict.NOT_MET, Verdict.NO_DATA, Verdict.UNDECIDED, Verdict.MET)
-
-
-def overall(judgements: Sequence[Judgement]) -> Verdict:
-    """Verdict on all objectives of an endpoint together: the worst of them; met if there are none."""
-    given = {judgement.verdict for judgement in judgements}
-    return next((verdict for verdict in _WORST_FIRST if verdict in given), Verdict.MET)
 
 
 @dataclass(frozen=True)
@@ -52,7 +43,7 @@ class Answer:
         """Verdict on one endpoint, or the best verdict of all."""
         if endpoint is not None:
             return self.verdicts[endpoint]
-        return max(self.verdicts.values(), key=_WORST_FIRST.index)
+        return max(self.verdicts.values(), key=WORST_FIRST.index)
 
 
 def answer(reading: Reading) -> Answer:

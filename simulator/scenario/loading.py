@@ -6,6 +6,7 @@ import copy
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,13 +48,66 @@ def load_scenario(
         If anything is wrong: all problems, each with its path and, for a file, its line and column.
     """
     document, name, home = _read(source)
+    return _checked(document, name, overrides or {}, Path(folder) if folder is not None else home)
+
+
+def load_versions(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    versions: Mapping[str, Mapping[str, Any]],
+    *,
+    folder: str | os.PathLike[str] | None = None,
+) -> list[Scenario]:
+    """Checked scenarios that differ in a few values; the source is read once.
+
+    Parameters
+    ----------
+    source, folder
+        As in `load_scenario`.
+    versions : mapping of str to mapping
+        Name of each version → its overrides, as in `load_scenario`.
+
+    Returns
+    -------
+    list of Scenario
+        In the order of the versions.
+
+    Raises
+    ------
+    ScenarioError
+        If anything is wrong in any version: what is wrong in all of them is told once, everything else with the name
+        of its version.
+    """
+    document, name, home = _read(source)
+    where = Path(folder) if folder is not None else home
+    scenarios: list[Scenario] = []
+    wrong: dict[Problem, list[str]] = {}
+    for version, overrides in versions.items():
+        try:
+            scenarios.append(_checked(copy.deepcopy(document), name, overrides, where))
+        except ScenarioError as error:
+            for problem in error.problems:
+                wrong.setdefault(problem, []).append(version)
+    if wrong:
+        raise ScenarioError(
+            [
+                problem if len(found) == len(versions) else replace(problem, message=f"{problem.message} (at {one})")
+                for problem, found in wrong.items()
+                for one in (found[:1] if len(found) == len(versions) else found)
+            ],
+            name,
+        )
+    return scenarios
+
+
+def _checked(document: Document, name: str | None, overrides: Mapping[str, Any], folder: Path) -> Scenario:
+    """The scenario of a document, which is changed by the overrides."""
     if document.problems:
         raise ScenarioError(document.problems, name)
     if not isinstance(document.data, dict):
         what = "is empty" if document.data is None else f"holds {value_text(document.data)}"
         raise ScenarioError([Problem("", f"{what}; a scenario has keys: name, horizon, traffic, endpoints")], name)
-    overridden = apply_overrides(document, overrides or {})
-    context = {"folder": Path(folder) if folder is not None else home}
+    overridden = apply_overrides(document, overrides)
+    context = {"folder": folder}
     try:
         scenario = Scenario.model_validate(document.data, context=context)
     except ValidationError as error:

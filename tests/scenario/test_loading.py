@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 
 import simulator
 from simulator.errors import ScenarioError
+from simulator.scenario.loading import load_versions
 from simulator.scenario.schema import schema_text
 
 SCENARIOS = sorted((Path(__file__).parent.parent.parent / "scenarios").glob("*.yaml"))
@@ -109,3 +111,24 @@ def test_everything_wrong_in_an_endpoint_is_said_and_nothing_else() -> None:
 def test_unequal_hardware_with_equal_service_times_is_noted() -> None:
     """The comparison may be wrong, and the report says so."""
     assert any("Equal service times on different hardware" in note for note in simulator.load_scenario(small()).notes())
+
+
+def test_versions_are_read_from_one_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input can be read only once; each version has its own values."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(small()).encode())))
+    versions = {"a": {"replications": "3"}, "b": {"replications": "4"}, "c": {}}
+    assert [3, 4, 20] == [one.replications for one in load_versions("-", versions)]
+
+
+def test_what_is_wrong_is_told_with_its_version() -> None:
+    """Once if it is wrong in all of them, else at each."""
+    versions = {
+        "n=0": {"replications": "0", "seed": "-1"},
+        "n=1": {"replications": "1", "seed": "-1"},
+        "n=-2": {"replications": "-2", "seed": "-1"},
+    }
+    with pytest.raises(ScenarioError) as caught:
+        load_versions(small(), versions)
+    found = sorted((problem.path, problem.message.rpartition(" (at ")[2]) for problem in caught.value.problems)
+    assert ["n=-2)", "n=0)"] == [place for path, place in found if path == "replications"]
+    assert 1 == sum(path == "seed" for path, _ in found)
