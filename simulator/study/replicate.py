@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator import __version__
 from simulator.demand import replication_blocks
@@ -22,14 +21,13 @@ from simulator.measures.percentiles import LEVELS, Level, level
 from simulator.measures.tally import Tally
 from simulator.measures.timeline import Timeline, TimelineTally
 from simulator.scenario.model import Scenario
-from simulator.traffic.drawn import summary_of_minutes
-from simulator.units import NS_PER_SECOND, to_ns
+from simulator.traffic.drawn import MinuteTally
+from simulator.units import to_ns
 
 Engine = Literal["compiled", "reference"]
 #: What the last bit of a result depends on.
 VERSIONS: Final = f"endpointsim {__version__} and NumPy {np.__version__}"
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
-_MINUTE_NS: Final = 60 * NS_PER_SECOND
 
 
 @dataclass(frozen=True)
@@ -155,10 +153,10 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
         )
         for endpoint in endpoints
     }
-    minutes = np.zeros(-(-horizon_ns // _MINUTE_NS), np.int64)
+    minutes = MinuteTally(horizon_ns)
     for block in replication_blocks(scenario, number, endpoints=task.endpoints):
         arrival_ns = next(iter(block.values())).arrival_ns
-        _count_by_minute(minutes, arrival_ns)
+        minutes.add(arrival_ns)
         for name, demand in block.items():
             runs[name].feed(demand)
         tell(len(arrival_ns) * len(runs))
@@ -167,14 +165,7 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
         measured[name], timeline = run.finish()
         if timeline is not None:
             timelines[name] = timeline
-    return Record(number, summary_of_minutes(minutes, horizon_ns), measured, timelines)
-
-
-def _count_by_minute(minutes: NDArray[np.int64], arrival_ns: NDArray[np.int64]) -> None:
-    """Add sorted arrivals, at least one, to the counts of the minutes in which they lie."""
-    first, last = (int(arrival_ns[end]) // _MINUTE_NS for end in (0, -1))
-    ends_ns = np.arange(first + 1, last + 1) * _MINUTE_NS
-    minutes[first : last + 1] += np.diff(np.searchsorted(arrival_ns, ends_ns), prepend=0, append=len(arrival_ns))
+    return Record(number, minutes.finish(), measured, timelines)
 
 
 class _Endpoint:

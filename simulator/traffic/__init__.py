@@ -12,7 +12,7 @@ from simulator.traffic.bursty import Bursty
 from simulator.traffic.clock import Clock
 from simulator.traffic.counts import Counts
 from simulator.traffic.diurnal import Diurnal
-from simulator.traffic.drawn import summary_of, summary_of_minutes
+from simulator.traffic.drawn import MinuteTally, summary_of
 from simulator.traffic.flash_crowd import FlashCrowd
 from simulator.traffic.growth import Growth
 from simulator.traffic.outage import Outage
@@ -46,4 +46,4 @@ Traffic = Annotated[
 for _kind in (Superposition, Outage, Burstier):
     _kind.model_rebuild(_types_namespace={"Traffic": Traffic})
 
-__all__ = ["Arrivals", "Clock", "Traffic", "summary_of", "summary_of_minutes"]
+__all__ = ["Arrivals", "Clock", "MinuteTally", "Traffic", "summary_of"]

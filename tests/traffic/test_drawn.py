@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import tracemalloc
+from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from simulator.traffic import Clock, summary_of
+from simulator.traffic import Clock, MinuteTally, summary_of
 
 
 def test_summary_by_hand() -> None:
@@ -28,6 +31,42 @@ def test_summary_by_hand() -> None:
 def test_summary_where_it_has_no_meaning(arrival_ns: list[int], horizon_s: int, expected: dict[str, object]) -> None:
     """No request, or no or one whole minute: None, never NaN."""
     assert expected == summary_of(np.array(arrival_ns, dtype=np.int64), horizon_s * 10**9)
+
+
+@pytest.mark.parametrize("mean_gap_ns", [10**8, 10**11, 10**13])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_summary_does_not_depend_on_blocks(mean_gap_ns: int, size: int) -> None:
+    """Many requests a minute or one in many minutes, cut anywhere: the exact fractions, rounded once."""
+    arrival_ns = np.cumsum(np.random.default_rng(5).integers(0, 2 * mean_gap_ns, 3000))
+    horizon_ns = int(arrival_ns[-1]) + 1
+    tally = MinuteTally(horizon_ns)
+    for start in range(0, len(arrival_ns), size):
+        tally.add(arrival_ns[start : start + size])
+    n = horizon_ns // (60 * 10**9)
+    counts = Counter((arrival_ns // (60 * 10**9)).tolist())
+    counts.pop(n, None)
+    total, squares = sum(counts.values()), sum(count**2 for count in counts.values())
+    variance = (Fraction(squares) - Fraction(total**2, n)) / (n - 1)
+    expected = {
+        "requests": 3000,
+        "mean_rate_per_s": 3000 / (horizon_ns / 10**9),
+        "peak_to_mean": max(counts.values()) / (total / n),
+        "dispersion": float(variance / Fraction(total, n)),
+    }
+    assert expected == tally.finish()
+
+
+def test_summary_of_a_century_of_a_few_requests_takes_no_memory() -> None:
+    """Two requests 99 years apart: what is kept does not follow the minutes between them."""
+    century_ns, year_ns = 3_155_760_000 * 10**9, 31_557_600 * 10**9
+    tracemalloc.start()
+    try:
+        found = summary_of(np.array([0, 99 * year_ns]), century_ns)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 52_596_000 / 2 == found["peak_to_mean"]
+    assert 1_000_000 > peak_bytes
 
 
 def test_clock() -> None:
