@@ -24,7 +24,8 @@ name: {name}
 description: Serverless or a real-time instance?
 prices: aws/us-east-1/2026-11        # `endpointsim prices list` shows the sheets
 horizon: 1d                          # simulated time of one replication
-replications: 20                     # more make the intervals narrower
+replications: 20                     # more make the intervals narrower; or, in place of a number:
+# precision: {{measure: p99, relative: 2%, max_replications: 400}}
 seed: 20261125                       # the same seed gives the same answer
 
 traffic:
