@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.testing import assert_array_equal
 
 from simulator.engines.compiled import Simulation, releases, simulate
 from simulator.engines.pool import IDLE_ROUTINGS, INSTANCE_ROUTINGS, OnGiveUp, Pool, Routing, TimeoutFrom
-from simulator.engines.tables import Demand, Run
+from simulator.engines.tables import Demand, Run, Settled
 from simulator.units import FOREVER
 from tests.engines.event_calendar import Calendar
 
@@ -30,11 +32,35 @@ def expect_same(expected: Any, actual: Any) -> None:
         assert_array_equal(getattr(expected, f.name), getattr(actual, f.name), err_msg=f.name, strict=True)
 
 
-def fed_in_blocks(pool: Pool, demand: Demand, cuts: list[int], room: int = 1) -> Run:
+def settled_in_blocks(pool: Pool, demand: Demand, cuts: Iterable[int], room: int = 1) -> list[Settled]:
+    """What the engine gives back block by block and at the end."""
     simulation = Simulation(pool, room=room)
     edges = [0, *cuts, len(demand)]
-    tables = [simulation.feed(demand.rows(a, b)) for a, b in itertools.pairwise(edges)]
-    return Run.joined([*tables, simulation.finish()])
+    return [*(simulation.feed(demand.rows(a, b)) for a, b in itertools.pairwise(edges)), simulation.finish()]
+
+
+def expect_settled(pool: Pool, expected: Run, parts: Sequence[Settled]) -> None:
+    """Joined, the parts are the run; each keeps what it promises of those that are given back later."""
+    joined = Run.joined(parts)
+    expect_same(expected.requests, joined.requests)
+    expect_same(expected.instances, joined.instances)
+    rows = launched = 0
+    for part in parts[:-1]:
+        rows += len(part.demand)
+        cold = int(np.count_nonzero(expected.requests.is_cold[:rows]))
+        launched += len(part.launched_ns)
+        assert pool.standing + (pool.starts_warm and rows > 0) + cold == launched
+    assert_array_equal(expected.instances.launch_ns, np.concatenate([part.launched_ns for part in parts]))
+    assert_array_equal(np.arange(len(expected.instances)), np.sort(np.concatenate([p.gone_numbers for p in parts])))
+    for position, part in enumerate(parts):
+        assert (np.diff(part.gone_numbers) > 0).all()
+        for f in fields(part.gone):
+            assert_array_equal(getattr(expected.instances, f.name)[part.gone_numbers], getattr(part.gone, f.name))
+        for later in parts[position + 1 :]:
+            assert part.until_ns <= later.until_ns
+            for times in (later.launched_ns, later.gone.gone_ns):
+                assert part.until_ns <= times.min(initial=FOREVER)
+    assert FOREVER == parts[-1].until_ns
 
 
 def random_column(rng: np.random.Generator, n: int, low: int, high: int, scale: int, never: bool = False) -> Any:
@@ -90,18 +116,24 @@ def random_pool(rng: np.random.Generator, routing: Routing) -> Pool:
 
 def agreeing_cases(routing: Routing, seed: int, cases: int) -> None:
     rng = np.random.default_rng([seed, int(routing)])
+    forgot = 0
     for _ in range(cases):
         pool, demand = random_pool(rng, routing), random_demand(rng, int(rng.integers(0, 80)))
         expected = Calendar(pool, demand).run()
         cuts = sorted(int(cut) for cut in rng.integers(0, len(demand) + 1, int(rng.integers(0, 6))))
-        for actual in (simulate(pool, demand), fed_in_blocks(pool, demand, cuts)):
-            expect_same(expected.requests, actual.requests)
-            expect_same(expected.instances, actual.instances)
+        expect_settled(pool, expected, settled_in_blocks(pool, demand, [], room=1024))
+        expect_settled(pool, expected, settled_in_blocks(pool, demand, cuts))
+        step = int(rng.integers(1, 4))
+        parts = settled_in_blocks(pool, demand, range(step, len(demand), step))
+        expect_settled(pool, expected, parts)
+        forgot += sum(len(part.gone_numbers) > 0 for part in parts[:-1])
+    # Often within a case, or the agreement of small blocks would say little of it.
+    assert (forgot > 2 * cases) == pool.launches
 
 
 @pytest.mark.parametrize("routing", list(Routing), ids=lambda routing: routing.name.lower())
 def test_agrees_with_a_calendar_of_events(routing: Routing) -> None:
-    """Random pools and demands with many ties: every column, whole and in random blocks from arrays of size one."""
+    """Random pools and demands with many ties: every column, whole, in random and in small blocks from size one."""
     agreeing_cases(routing, seed=1, cases=150)
 
 
@@ -133,9 +165,9 @@ def test_agrees_with_the_calendar_when_times_saturate(routing: Routing) -> None:
         demand = random_demand(rng, 12, scale=FOREVER // 40)
         if demand.arrival_ns[-1] == FOREVER:
             continue
-        expected, actual = Calendar(pool, demand).run(), fed_in_blocks(pool, demand, [5])
-        expect_same(expected.requests, actual.requests)
-        expect_same(expected.instances, actual.instances)
+        expected = Calendar(pool, demand).run()
+        for cuts in ([5], range(1, 12)):
+            expect_settled(pool, expected, settled_in_blocks(pool, demand, cuts))
 
 
 LARGE_POOLS = {
@@ -180,9 +212,8 @@ def test_large_pools_agree_with_the_calendar(pool: Pool) -> None:
     """Hundreds of requests at once, bursts and lulls: heaps, trees and growing arrays at work, from size one."""
     demand = bursts_and_lulls(seed=0)
     expected = Calendar(pool, demand).run()
-    for actual in (fed_in_blocks(pool, demand, [7, 7, 1500, 1501]), fed_in_blocks(pool, demand, [], room=1024)):
-        expect_same(expected.requests, actual.requests)
-        expect_same(expected.instances, actual.instances)
+    for cuts, room in (([7, 7, 1500, 1501], 1), ([], 1024), (range(40, 4000, 40), 1)):
+        expect_settled(pool, expected, settled_in_blocks(pool, demand, cuts, room))
 
 
 @pytest.mark.slow
@@ -191,9 +222,9 @@ def test_large_pools_agree_with_the_calendar_in_many_cases(seed: int) -> None:
     """The same for twenty demands."""
     demand = bursts_and_lulls(seed, n=3000)
     for pool in LARGE_POOLS.values():
-        expected, actual = Calendar(pool, demand).run(), fed_in_blocks(pool, demand, [seed, 50 * seed], room=seed)
-        expect_same(expected.requests, actual.requests)
-        expect_same(expected.instances, actual.instances)
+        expected = Calendar(pool, demand).run()
+        for cuts in ([seed, 50 * seed], range(10 * seed, 3000, 10 * seed)):
+            expect_settled(pool, expected, settled_in_blocks(pool, demand, cuts, room=seed))
 
 
 def test_releases_come_in_order_of_time_and_request() -> None:
@@ -233,7 +264,77 @@ def test_memory_follows_the_living() -> None:
         assert 1000 > max(len(living.idle), len(living.instance_in), len(living.due_ns))
     queue = Simulation(one_worker(queue_limit=50), room=1)
     queue.feed(Demand.from_arrays(np.arange(n), 1 + np.arange(n) % 2))
-    assert 200 > queue._pool._state.leaves_ns.shape[1]  # type: ignore[union-attr]
+    assert 200 > queue._pool._queues._state.leaves_ns.shape[1]  # type: ignore[union-attr]
+
+
+def two_at_once(first: int, last: int) -> Demand:
+    """Two requests every 10 ns: if an instance stands, the other launches one, but for one time in ten."""
+    number = np.arange(first, last)
+    return Demand.from_arrays(number // 2 * 10, 3, idle_timeout_ns=np.where(number % 20 < 2, 12, 6))
+
+
+@pytest.mark.parametrize("routing", sorted(IDLE_ROUTINGS), ids=lambda routing: routing.name.lower())
+@pytest.mark.parametrize("size", [1, 7, 500], ids="blocks-of-{}".format)
+def test_memory_does_not_follow_the_launches(routing: Routing, size: int) -> None:
+    """Ten times the launches take arrays of the same size, and all but the last few are given back."""
+    simulation = Simulation(on_demand(routing, standing=1), room=16)
+    launched = gone = 0
+    lengths = []
+    for start in range(0, 5000, size):
+        part = simulation.feed(two_at_once(start, start + size))
+        launched += len(part.launched_ns)
+        gone += len(part.gone_numbers)
+        lengths.append([len(column) for column in simulation._pool._living])  # type: ignore[union-attr]
+    assert lengths[len(lengths) // 10] == lengths[-1]
+    assert 2200 < launched
+    assert 40 > launched - gone
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("routing", sorted(IDLE_ROUTINGS), ids=lambda routing: routing.name.lower())
+def test_memory_stays_flat_while_instances_come_and_go(routing: Routing) -> None:
+    """A million launches, fed in blocks: resident memory after the last block is that after the first tenth."""
+    simulation = Simulation(on_demand(routing, standing=1))
+    launched, pages = 0, []
+    for start in range(0, 2_200_000, 20_000):
+        launched += len(simulation.feed(two_at_once(start, start + 20_000)).launched_ns)
+        pages.append(int(Path("/proc/self/statm").read_text().split()[1]))
+    assert 900_000 < launched
+    assert pages[len(pages) // 10] == pytest.approx(pages[-1], rel=0.1)
+
+
+def test_forgetting_is_put_off_until_it_pays() -> None:
+    """Blocks of one request: the living are looked through once in as many requests as there are rows, or room."""
+    simulation = Simulation(on_demand(), room=50)
+    parts = [simulation.feed(Demand.from_arrays([10 * k], 3, idle_timeout_ns=6)) for k in range(220)]
+    assert [50, 100, 150, 200] == [k for k in range(1, 220) if parts[k - 1].until_ns > parts[k - 2].until_ns]
+    assert [49, 50, 50, 50] == [len(part.gone_numbers) for part in parts if len(part.gone_numbers)]
+    assert [1] * 220 == [len(part.launched_ns) for part in parts]
+    # 100 that never go and one that is gone: rewriting all rows for its sake would not pay.
+    simulation = Simulation(on_demand(), room=1)
+    simulation.feed(Demand.from_arrays([0] * 100, 3))
+    simulation.feed(Demand.from_arrays([1], 3, idle_timeout_ns=6))
+    late = [simulation.feed(Demand.from_arrays([20] * 100, 3)) for _ in range(3)]
+    assert [0, 0, 0] == [len(part.gone_numbers) for part in late]
+    assert [10, 10, 10] == [part.until_ns for part in late]
+    assert [10] == [time for time in simulation.finish().gone.gone_ns.tolist() if time < FOREVER]
+
+
+@pytest.mark.parametrize("first_is_empty", [True, False])
+def test_those_that_are_there_from_the_start_are_in_the_first_table(first_is_empty: bool) -> None:
+    """Standing instances also where nothing was fed; the warm one as soon as there is a request."""
+    pools = (on_demand(standing=2, starts_warm=True), one_worker(standing=2))
+    none, one = Demand.from_arrays(np.zeros(0), 1), Demand.from_arrays([7], 1, idle_timeout_ns=4)
+    for pool, warm in zip(pools, ([0], []), strict=True):
+        simulation = Simulation(pool)
+        parts = [simulation.feed(block) for block in ([none, one] if first_is_empty else [one, none])]
+        expected = [[0, 0], warm] if first_is_empty else [[0, 0, *warm], []]
+        assert expected == [part.launched_ns.tolist() for part in parts]
+        rest = simulation.finish()
+        assert [] == rest.launched_ns.tolist()
+        assert [FOREVER, FOREVER] == rest.gone.gone_ns.tolist()[:2]
+        only = Simulation(pool).finish()
+        assert ([0, 0], [0, 1], FOREVER) == (only.launched_ns.tolist(), only.gone_numbers.tolist(), only.until_ns)
 
 
 def test_kernels_of_read_only_and_of_constant_columns_are_the_same() -> None:

@@ -11,18 +11,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.growing import doubled
-from simulator.engines.compiled.idle_at_random import (
-    close_ranks,
-    doubled_tree,
-    empty_tree,
-    retire_idle,
-    set_slot,
-    take_at_random,
-)
+from simulator.engines.compiled.idle_at_random import close_ranks, retire_idle, set_slot, take_at_random
 from simulator.engines.compiled.idle_in_order import drop_retired, put_idle, take_idle
 from simulator.engines.compiled.kernels import kernel, rule
-from simulator.engines.compiled.releases import add_release, are_full, bring_near, room_for_releases
+from simulator.engines.compiled.living import (
+    FAR_DUE,
+    FORGOTTEN,
+    HEAD,
+    NEAR_DUE,
+    REQUESTS,
+    ROWS,
+    SLOTS_USED,
+    STANDING_IDLE,
+    TAIL,
+    Living,
+    add_warm,
+    forget_gone,
+    nobody,
+    standing_only,
+    those_in,
+    with_more_room,
+)
+from simulator.engines.compiled.releases import add_release, are_full, bring_near
 from simulator.engines.compiled.rows import (
     Column,
     Table,
@@ -35,16 +45,12 @@ from simulator.engines.compiled.rows import (
 )
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.pool import Pool, Routing
-from simulator.engines.tables import NONE, Demand, Instances, Reason, Requests
+from simulator.engines.tables import NONE, Demand, Reason, Settled
 from simulator.units import FOREVER
 
 _NONE = int(NONE)
 _RANDOM_IDLE = int(Routing.RANDOM_IDLE)
 _CONCURRENCY = int(Reason.CONCURRENCY)
-_SLOTS = 64
-
-# Entries of `Living.sizes`: how much of each array is in use, and how many requests came before.
-_NEAR, _FAR, _LAUNCHED, _STANDING_IDLE, _HEAD, _TAIL, _SLOTS_USED, _REQUESTS = range(8)
 
 
 class Rules(NamedTuple):
@@ -55,45 +61,6 @@ class Rules(NamedTuple):
     max_concurrency: int
     startup_limit_ns: int
     timeout_ns: int
-
-
-class Living(NamedTuple):
-    """The state between two arrivals. Arrays by instance number grow with the launches, the others with the living.
-
-    Parameters
-    ----------
-    sizes : ndarray of int64
-        How much of the arrays is in use.
-    due_ns, places : ndarray of int64, shape (capacity,)
-        Releases, see `releases`: one entry per occupied place, starting ones and failing launches included.
-    standing_idle : ndarray of int64, shape (standing,)
-        Idle standing instances, a stack in order of becoming idle; those never used lie at the bottom.
-    idle : ndarray of int64
-        Idle on-demand instances in order, see `idle_in_order`.
-    idle_below, retires_ns, instance_in, slot_of : ndarray of int64
-        The same for random routing, see `idle_at_random`.
-    launch_ns, ready_ns, gone_ns : ndarray of int64
-        As in `Instances`; `gone_ns` is when the instance retires unless it is reused before. [ns]
-    life_over_ns : ndarray of int64
-        Launch + lifetime. [ns]
-    serving : ndarray of int64
-        Number of the request that an instance served last.
-    """
-
-    sizes: NDArray[np.int64]
-    due_ns: NDArray[np.int64]
-    places: NDArray[np.int64]
-    standing_idle: NDArray[np.int64]
-    idle: NDArray[np.int64]
-    idle_below: NDArray[np.int64]
-    retires_ns: NDArray[np.int64]
-    instance_in: NDArray[np.int64]
-    slot_of: NDArray[np.int64]
-    launch_ns: NDArray[np.int64]
-    ready_ns: NDArray[np.int64]
-    gone_ns: NDArray[np.int64]
-    life_over_ns: NDArray[np.int64]
-    serving: NDArray[np.int64]
 
 
 class Rows(NamedTuple):
@@ -117,7 +84,8 @@ def retirement_ns(release_ns: int, idle_timeout_ns: int, life_over_ns: int) -> i
 def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table: Table) -> int:
     """The row at which an array was full, before anything of that row happened; the number of rows if none was.
 
-    The caller then makes the array larger and calls again from that row.
+    The caller then makes the array larger and calls again from that row. An instance is spoken of by its row in
+    `living`; only the table has its number.
     """
     standing, routing, max_concurrency, startup_limit_ns, timeout_ns = rules
     arrival_ns = rows.arrival_ns.values
@@ -130,16 +98,17 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
     standing_idle, idle = living.standing_idle, living.idle
     idle_below, retires_ns = living.idle_below, living.retires_ns
     instance_in, slot_of = living.instance_in, living.slot_of
-    gone_ns, life_over_ns, serving = living.gone_ns, living.life_over_ns, living.serving
-    near, far, launched, idle_standing = sizes[_NEAR], sizes[_FAR], sizes[_LAUNCHED], sizes[_STANDING_IDLE]
-    head, tail, slots_used, number = sizes[_HEAD], sizes[_TAIL], sizes[_SLOTS_USED], sizes[_REQUESTS]
+    gone_ns, life_over_ns, serving, numbers = living.gone_ns, living.life_over_ns, living.serving, living.numbers
+    near, far, living_rows, idle_standing = sizes[NEAR_DUE], sizes[FAR_DUE], sizes[ROWS], sizes[STANDING_IDLE]
+    head, tail, slots_used, number = sizes[HEAD], sizes[TAIL], sizes[SLOTS_USED], sizes[REQUESTS]
+    forgotten = sizes[FORGOTTEN]
     at_random = routing == _RANDOM_IDLE
     room_for_launches, room_for_idle, room_for_slots = len(gone_ns), len(idle), len(instance_in)
 
     row = first
     while row < len(arrival_ns):
         now_ns = arrival_ns[row]
-        if are_full(due_ns, far) or launched == room_for_launches:
+        if are_full(due_ns, far) or living_rows == room_for_launches:
             break  # A row may occupy one more place and launch one more instance.
         if tail + near + far > room_for_idle:
             # No more than the occupied instances can be released before this arrival.
@@ -188,8 +157,9 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
         start_ns = now_ns
         has_failed = False
         if is_cold:
-            instance = launched
-            launched += 1
+            instance = living_rows
+            living_rows += 1
+            numbers[instance] = forgotten + instance
             startup_ns = startup_values[row & startup_mask]
             has_failed = startup_ns > startup_limit_ns
             start_ns = plus(now_ns, startup_ns)
@@ -202,12 +172,12 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
                 slots_used += 1
         if has_failed:
             release_ns = plus(now_ns, startup_limit_ns)
-            write_failed_launch(table, row, release_ns, instance)
+            write_failed_launch(table, row, release_ns, numbers[instance])
             gone_ns[instance] = release_ns
         else:
             limit_ns = plus(start_ns, timeout_ns)
             service_ns = service_values[row & service_mask]
-            release_ns = write_served(table, row, start_ns, service_ns, limit_ns, instance, is_cold)
+            release_ns = write_served(table, row, start_ns, service_ns, limit_ns, numbers[instance], is_cold)
             if instance >= standing:
                 gone_ns[instance] = retirement_ns(release_ns, idle_values[row & idle_mask], life_over_ns[instance])
         serving[instance] = number
@@ -215,8 +185,8 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
         row += 1
         number += 1
 
-    sizes[_NEAR], sizes[_FAR], sizes[_LAUNCHED], sizes[_STANDING_IDLE] = near, far, launched, idle_standing
-    sizes[_HEAD], sizes[_TAIL], sizes[_SLOTS_USED], sizes[_REQUESTS] = head, tail, slots_used, number
+    sizes[NEAR_DUE], sizes[FAR_DUE], sizes[ROWS], sizes[STANDING_IDLE] = near, far, living_rows, idle_standing
+    sizes[HEAD], sizes[TAIL], sizes[SLOTS_USED], sizes[REQUESTS] = head, tail, slots_used, number
     return row
 
 
@@ -228,89 +198,57 @@ class OnDemand:
     pool : Pool
         One with `launches`.
     room : int
-        Size of the arrays at the start; they double when they are full, and no result depends on it.
+        Size of the arrays at the start; they double when they are full. Instances that are gone are looked for when
+        at least so many requests have come since the last look. No row of a request or instance depends on it.
     """
 
     def __init__(self, pool: Pool, room: int) -> None:
-        standing = pool.standing
-        self._rules = Rules(standing, int(pool.routing), pool.max_concurrency, pool.startup_limit_ns, pool.timeout_ns)
-        self._warm_one_to_come = pool.starts_warm
-        slots = 1
-        while slots < min(room, _SLOTS):
-            slots *= 2
-        idle_below, retires_ns = empty_tree(slots)
-        launches = standing + room
-        self._living = Living(
-            sizes=np.zeros(8, np.int64),
-            due_ns=np.zeros(room_for_releases(room), np.int64),
-            places=np.zeros(room_for_releases(room), np.int64),
-            standing_idle=np.arange(standing, dtype=np.int64),
-            idle=np.zeros(room, np.int64),
-            idle_below=idle_below,
-            retires_ns=retires_ns,
-            instance_in=np.zeros(slots, np.int64),
-            slot_of=np.zeros(launches, np.int64),
-            launch_ns=np.zeros(launches, np.int64),
-            ready_ns=np.zeros(launches, np.int64),
-            gone_ns=np.full(launches, FOREVER, np.int64),
-            life_over_ns=np.full(launches, FOREVER, np.int64),
-            serving=np.zeros(launches, np.int64),
+        self._rules = Rules(
+            pool.standing, int(pool.routing), pool.max_concurrency, pool.startup_limit_ns, pool.timeout_ns
         )
-        self._living.sizes[_LAUNCHED] = self._living.sizes[_STANDING_IDLE] = standing
+        self._room = room
+        self._warm_one_to_come = pool.starts_warm
+        self._living = standing_only(pool.standing, room)
+        self._rows_told = 0
+        # Looking for those who are gone takes time in proportion to the rows: as many requests have to come before.
+        self._requests_to_look = room
+        self._until_ns = 0
 
-    def feed(self, demand: Demand) -> Requests:
-        """Final rows of the next block of demand."""
+    def feed(self, demand: Demand) -> Settled:
+        """Final rows of the next block of demand, and what is known for good of the instances."""
         rows = Rows(
             *(
                 column_of(demand, name)
                 for name in ("arrival_ns", "service_ns", "startup_ns", "idle_timeout_ns", "lifetime_ns", "routing")
             )
         )
-        table = empty_table(len(demand))
-        if self._warm_one_to_come and len(demand):
-            self._start_warm(int(demand.idle_timeout_ns[0]), int(demand.lifetime_ns[0]))
+        n = len(demand)
+        table = empty_table(n)
+        if self._warm_one_to_come and n:
+            self._warm_one_to_come = False
+            add_warm(self._living, self._rules.routing, int(demand.idle_timeout_ns[0]), int(demand.lifetime_ns[0]))
         row = serve_on_demand(self._rules, rows, 0, self._living, table)
-        while row < len(demand):
-            self._make_room()
+        while row < n:
+            self._living = with_more_room(self._living)
             row = serve_on_demand(self._rules, rows, row, self._living, table)
-        return requests_of(table)
-
-    def finish(self) -> Instances:
-        """Every instance so far, as it ends if no request follows."""
-        launched = self._living.sizes[_LAUNCHED]
-        living = self._living
-        return Instances(
-            living.launch_ns[:launched].copy(), living.ready_ns[:launched].copy(), living.gone_ns[:launched].copy()
-        )
-
-    def _start_warm(self, idle_timeout_ns: int, lifetime_ns: int) -> None:
-        """One instance as if launched and released at 0, with the first row's idle timeout and lifetime."""
-        self._warm_one_to_come = False
-        living, instance = self._living, self._rules.standing
-        living.life_over_ns[instance] = lifetime_ns
-        living.gone_ns[instance] = min(idle_timeout_ns, lifetime_ns)
-        living.sizes[_LAUNCHED] += 1
-        if self._rules.routing == _RANDOM_IDLE:
-            living.instance_in[0] = instance
-            set_slot(living.idle_below, living.retires_ns, 0, 1, living.gone_ns[instance])
-            living.sizes[_SLOTS_USED] = 1
+        launched_ns = self._launched_since()
+        self._requests_to_look -= n
+        if n == 0 or self._requests_to_look > 0:
+            gone = nobody(self._until_ns)
         else:
-            living.idle[0] = instance
-            living.sizes[_TAIL] = 1
+            gone = forget_gone(self._living, self._rules.routing, int(demand.arrival_ns[-1]))
+            self._until_ns = gone.until_ns
+            self._rows_told = int(self._living.sizes[ROWS])
+            self._requests_to_look = max(self._room, self._rows_told)
+        return Settled(demand, requests_of(table), launched_ns, *gone)
 
-    def _make_room(self) -> None:
-        """Double the array that is full, or too full after a clearing for the next one to pay."""
-        living, sizes = self._living, self._living.sizes
-        if are_full(living.due_ns, sizes[_FAR]):
-            living = living._replace(due_ns=doubled(living.due_ns), places=doubled(living.places))
-        elif sizes[_LAUNCHED] == len(living.gone_ns):
-            by_number = ("slot_of", "launch_ns", "ready_ns", "gone_ns", "life_over_ns", "serving")
-            living = living._replace(**{name: doubled(getattr(living, name)) for name in by_number})
-        elif 2 * (sizes[_TAIL] + sizes[_NEAR] + sizes[_FAR]) > len(living.idle):
-            living = living._replace(idle=doubled(living.idle))
-        else:
-            idle_below, retires_ns = doubled_tree(living.idle_below, living.retires_ns)
-            living = living._replace(
-                idle_below=idle_below, retires_ns=retires_ns, instance_in=doubled(living.instance_in)
-            )
-        self._living = living
+    def finish(self) -> Settled:
+        """The instances not given away yet, as they end if no request follows."""
+        rest = those_in(self._living, slice(int(self._living.sizes[ROWS])), FOREVER)
+        none = Demand.from_arrays(np.empty(0, np.int64), 1)
+        return Settled(none, requests_of(empty_table(0)), self._launched_since(), *rest)
+
+    def _launched_since(self) -> NDArray[np.int64]:
+        """Launches since the last call."""
+        told, self._rows_told = self._rows_told, int(self._living.sizes[ROWS])
+        return self._living.launch_ns[told : self._rows_told].copy()

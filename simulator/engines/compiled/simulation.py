@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.engines.compiled.central_queue import CentralQueue
 from simulator.engines.compiled.instance_queues import InstanceQueues
@@ -15,34 +16,70 @@ from simulator.units import FOREVER
 _ROOM = 1024
 
 
+class Standing:
+    """A pool that launches nothing: its instances are there from 0 and are given back at the end.
+
+    Parameters
+    ----------
+    pool : Pool
+        One without `launches`.
+    room : int
+        As for `Simulation`.
+    """
+
+    def __init__(self, pool: Pool, room: int) -> None:
+        self._queues: CentralQueue | InstanceQueues | None = None
+        if pool.routing is Routing.CENTRAL_QUEUE and pool.standing > 1:
+            self._queues = CentralQueue(pool, room)
+        elif pool.standing > 0:
+            # The queue of the only instance is a central queue too, and does without telling workers apart.
+            self._queues = InstanceQueues(pool, room)
+        self._there = np.zeros(pool.standing, np.int64)
+        self._launched_ns = self._there
+        self._until_ns = 0
+
+    def feed(self, demand: Demand) -> Settled:
+        """Final rows of the next block of demand."""
+        requests = all_throttled(len(demand), Reason.NO_CAPACITY) if self._queues is None else self._queues.feed(demand)
+        if len(demand):
+            self._until_ns = int(demand.arrival_ns[-1])
+        nobody = np.empty(0, np.int64)
+        gone = Instances(nobody, nobody, nobody)
+        return Settled(demand, requests, self._launched_since(), gone, nobody, self._until_ns)
+
+    def finish(self) -> Settled:
+        """All instances."""
+        there = self._there
+        instances = Instances(there, there.copy(), np.full(len(there), FOREVER, np.int64))
+        none, no_requests = Demand.from_arrays(np.empty(0, np.int64), 1), Requests.empty(0)
+        return Settled(none, no_requests, self._launched_since(), instances, np.arange(len(there)), FOREVER)
+
+    def _launched_since(self) -> NDArray[np.int64]:
+        """Launches since the last call: all with the first."""
+        launched_ns, self._launched_ns = self._launched_ns, np.empty(0, np.int64)
+        return launched_ns
+
+
 class Simulation:
     """A pool that is fed demand block by block.
 
     Each row is final as soon as its block has been fed, and no row depends on where blocks are cut. Memory follows
-    the instances that live and the requests that wait, plus one row per instance launched.
+    the instances that live, the requests that wait and the launches of about one block. Instances that are gone are
+    given back when there are enough of them for it to pay, and `Settled.until_ns` keeps behind those that are not.
 
     Parameters
     ----------
     pool : Pool
     room : int
-        Size of the growing arrays at the start, 1 or more; no result depends on it.
+        Size of the growing arrays at the start, 1 or more; no row depends on it.
     """
 
     def __init__(self, pool: Pool, *, room: int = _ROOM) -> None:
-        self._standing = pool.standing
-        self._pool: OnDemand | InstanceQueues | CentralQueue | None
-        if pool.launches:
-            self._pool = OnDemand(pool, room)
-        elif pool.standing == 0:
-            self._pool = None
-        elif pool.routing is Routing.CENTRAL_QUEUE and pool.standing > 1:
-            self._pool = CentralQueue(pool, room)
-        else:
-            # The queue of the only instance is a central queue too, and does without telling workers apart.
-            self._pool = InstanceQueues(pool, room)
+        self._pool: OnDemand | Standing
+        self._pool = OnDemand(pool, room) if pool.launches else Standing(pool, room)
 
     def feed(self, block: Demand) -> Settled:
-        """How each request of the next block ends.
+        """How each request of the next block ends, and what is known of the instances since.
 
         Parameters
         ----------
@@ -55,20 +92,11 @@ class Simulation:
         Settled
             One row per request of the block.
         """
-        nothing = np.empty(0, np.int64)
-        no_instances = Instances(nothing, nothing, nothing)
-        requests = all_throttled(len(block), Reason.NO_CAPACITY) if self._pool is None else self._pool.feed(block)
-        return Settled(block, requests, nothing, no_instances, nothing, 0)
+        return self._pool.feed(block)
 
     def finish(self) -> Settled:
-        """Every instance of the run, as it ends when no request follows the last block."""
-        if isinstance(self._pool, OnDemand):
-            instances = self._pool.finish()
-        else:
-            there_from_0 = np.zeros(self._standing, np.int64)
-            instances = Instances(there_from_0, there_from_0.copy(), np.full(self._standing, FOREVER, np.int64))
-        none, no_requests = Demand.from_arrays(np.empty(0, np.int64), 1), Requests.empty(0)
-        return Settled(none, no_requests, instances.launch_ns, instances, np.arange(len(instances)), FOREVER)
+        """The instances that were not given back yet, as they end when no request follows the last block."""
+        return self._pool.finish()
 
 
 def simulate(pool: Pool, demand: Demand) -> Run:
