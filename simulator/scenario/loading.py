@@ -6,7 +6,7 @@ import copy
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,56 +47,75 @@ def load_scenario(
     ScenarioError
         If anything is wrong: all problems, each with its path and, for a file, its line and column.
     """
-    document, name, home = _read(source)
-    return _checked(document, name, overrides or {}, Path(folder) if folder is not None else home)
+    return read_source(source, folder).scenario(overrides or {})
 
 
-def load_versions(
-    source: str | os.PathLike[str] | Mapping[str, Any],
-    versions: Mapping[str, Mapping[str, Any]],
-    *,
-    folder: str | os.PathLike[str] | None = None,
-) -> list[Scenario]:
-    """Checked scenarios that differ in a few values; the source is read once.
+@dataclass(frozen=True)
+class Source:
+    """What a scenario is made from, read once: standard input can be read no second time.
 
     Parameters
     ----------
-    source, folder
-        As in `load_scenario`.
-    versions : mapping of str to mapping
-        Name of each version → its overrides, as in `load_scenario`.
-
-    Returns
-    -------
-    list of Scenario
-        In the order of the versions.
-
-    Raises
-    ------
-    ScenarioError
-        If anything is wrong in any version: what is wrong in all of them is told once, everything else with the name
-        of its version.
+    document : Document
+        Its text.
+    name : str or None
+        What it is called in messages.
+    folder : Path
+        Where its data files and price sheet are looked for.
     """
+
+    document: Document
+    name: str | None
+    folder: Path
+
+    def scenario(self, overrides: Mapping[str, Any]) -> Scenario:
+        """The checked scenario with these overrides, as in `load_scenario`."""
+        return _checked(copy.deepcopy(self.document), self.name, overrides, self.folder)
+
+    def versions(self, versions: Mapping[str, Mapping[str, Any]]) -> list[Scenario]:
+        """Checked scenarios that differ in a few values.
+
+        Parameters
+        ----------
+        versions : mapping of str to mapping
+            Name of each version → its overrides, as in `load_scenario`.
+
+        Returns
+        -------
+        list of Scenario
+            In the order of the versions.
+
+        Raises
+        ------
+        ScenarioError
+            If anything is wrong in any version: what is wrong in all of them is told once, everything else with the
+            name of its version.
+        """
+        scenarios: list[Scenario] = []
+        wrong: dict[Problem, list[str]] = {}
+        for version, overrides in versions.items():
+            try:
+                scenarios.append(self.scenario(overrides))
+            except ScenarioError as error:
+                for problem in error.problems:
+                    wrong.setdefault(problem, []).append(version)
+        problems: list[Problem] = []
+        for problem, found in wrong.items():
+            if len(found) == len(versions):
+                problems.append(problem)
+            else:
+                problems += [replace(problem, message=f"{problem.message} (at {one})") for one in found]
+        if problems:
+            raise ScenarioError(problems, self.name)
+        return scenarios
+
+
+def read_source(
+    source: str | os.PathLike[str] | Mapping[str, Any], folder: str | os.PathLike[str] | None = None
+) -> Source:
+    """The source of scenarios; parameters and errors as those of `load_scenario`, what is in it is not checked yet."""
     document, name, home = _read(source)
-    where = Path(folder) if folder is not None else home
-    scenarios: list[Scenario] = []
-    wrong: dict[Problem, list[str]] = {}
-    for version, overrides in versions.items():
-        try:
-            scenarios.append(_checked(copy.deepcopy(document), name, overrides, where))
-        except ScenarioError as error:
-            for problem in error.problems:
-                wrong.setdefault(problem, []).append(version)
-    if wrong:
-        raise ScenarioError(
-            [
-                problem if len(found) == len(versions) else replace(problem, message=f"{problem.message} (at {one})")
-                for problem, found in wrong.items()
-                for one in (found[:1] if len(found) == len(versions) else found)
-            ],
-            name,
-        )
-    return scenarios
+    return Source(document, name, Path(folder) if folder is not None else home)
 
 
 def _checked(document: Document, name: str | None, overrides: Mapping[str, Any], folder: Path) -> Scenario:

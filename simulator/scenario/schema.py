@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from simulator.scenario.places import KeyPath
 
 #: Where the published schema stands; `endpointsim schema -o` writes it anew, a test fails if it differs.
 PUBLISHED: Final = Path(__file__).with_name("scenario-v1.json")
+#: The pattern of `units.MemoryMB`.
+_WHOLE_MB: Final = r"^[0-9]+\s*MB$"
 
 
 def json_schema() -> dict[str, Any]:
@@ -29,6 +32,25 @@ def json_schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as its published file holds it."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+@cache
+def whole_keys() -> frozenset[str]:
+    """Keys whose values are whole numbers wherever they stand, also those with a unit (MB of memory)."""
+    whole, others = set(), set()
+    for part in _parts(json.loads(PUBLISHED.read_text(encoding="utf-8"))):
+        for key, value in part.get("properties", {}).items():
+            is_whole = (
+                any(branch.get("type") == "integer" for branch in (value, *value.get("anyOf", ())))
+                or value.get("pattern") == _WHOLE_MB
+            )
+            (whole if is_whole else others).add(key)
+    return frozenset(whole - others)
+
+
+def _parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield schema
+    yield from schema.get("$defs", {}).values()
 
 
 class Outline:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 import simulator
 from simulator.errors import ScenarioError
-from simulator.scenario.loading import load_versions
+from simulator.scenario.loading import read_source
 from simulator.scenario.schema import schema_text
 
 SCENARIOS = sorted((Path(__file__).parent.parent.parent / "scenarios").glob("*.yaml"))
@@ -117,7 +117,7 @@ def test_versions_are_read_from_one_source(monkeypatch: pytest.MonkeyPatch) -> N
     """Standard input can be read only once; each version has its own values."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(small()).encode())))
     versions = {"a": {"replications": "3"}, "b": {"replications": "4"}, "c": {}}
-    assert [3, 4, 20] == [one.replications for one in load_versions("-", versions)]
+    assert [3, 4, 20] == [one.replications for one in read_source("-").versions(versions)]
 
 
 def test_what_is_wrong_is_told_with_its_version() -> None:
@@ -128,7 +128,7 @@ def test_what_is_wrong_is_told_with_its_version() -> None:
         "n=-2": {"replications": "-2", "seed": "-1"},
     }
     with pytest.raises(ScenarioError) as caught:
-        load_versions(small(), versions)
+        read_source(small()).versions(versions)
     found = sorted((problem.path, problem.message.rpartition(" (at ")[2]) for problem in caught.value.problems)
     assert ["n=-2)", "n=0)"] == [place for path, place in found if path == "replications"]
     assert 1 == sum(path == "seed" for path, _ in found)

@@ -10,7 +10,7 @@ import pytest
 
 import simulator
 from simulator.errors import ScenarioError
-from simulator.scenario.schema import json_schema
+from simulator.scenario.schema import json_schema, whole_keys
 
 GOOD: dict[str, Any] = {
     "name": "good",
@@ -73,3 +73,10 @@ def test_what_is_required_is_required_in_both(key: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         simulator.load_scenario(data)
     assert [(key, "missing")] == [(problem.path, problem.message) for problem in caught.value.problems]
+
+
+def test_keys_of_whole_numbers_are_known() -> None:
+    """Counts and MB of memory, not factors, rates and volumes."""
+    assert {"replications", "seed", "max_concurrency", "provisioned_concurrency", "memory_size"} <= whole_keys()
+    assert {"initial_instance_count", "workers_per_instance", "queue_limit"} <= whole_keys()
+    assert set() == {"mean_rate", "burst_factor", "cv", "volume_size", "name", "mean", "horizon"} & whole_keys()
