@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -348,10 +350,20 @@ def test_kernels_of_read_only_and_of_constant_columns_are_the_same() -> None:
     assert 1 == len(serve_on_demand.signatures)  # type: ignore[attr-defined]
 
 
-def test_a_kernel_is_compiled_anew_when_any_rule_changes() -> None:
-    """Numba would look at the kernel's own file only; the stamp of its cache is the digest of all."""
+def test_a_kernel_is_compiled_anew_when_any_rule_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba would look at the kernel's own file only; the stamp of its cache is the digest of all.
+
+    An index of other sources is not even unpickled: it may name a class that is no more.
+    """
     from simulator.engines.compiled.kernels import _digest_of_sources
     from simulator.engines.compiled.on_demand import serve_on_demand
 
-    stamp = serve_on_demand._cache._cache_file._source_stamp  # type: ignore[attr-defined]
-    assert _digest_of_sources() == stamp
+    cache_file = serve_on_demand._cache._cache_file  # type: ignore[attr-defined]
+    assert _digest_of_sources() == cache_file._source_stamp
+    path = tmp_path / "index"
+    path.write_bytes(pickle.dumps(numba.__version__) + b"cno.such.module\nClass\n.")
+    monkeypatch.setattr(cache_file, "_index_path", str(path))
+    assert {} == cache_file._load_index()
+    monkeypatch.setattr(cache_file, "_version", numba.__version__)
+    with pytest.raises(ModuleNotFoundError):
+        cache_file._load_index()

@@ -31,7 +31,8 @@ def kernel(function: Function) -> Function:
     Kernels own no array, so they do without reference counts (`_nrt`), which would be atomic operations in every
     call of a rule; they took a third of the time. Numba keeps compiled code until the file of the function itself
     changes; a kernel that calls rules in other files would silently go on with the old ones, so the stamp of its
-    cache covers all files that it is made from.
+    cache covers all files that it is made from. It is in the version of the cache too: an index of another version is
+    not read any further, and may name classes that are no more.
     """
     return _compiled(function)
 
@@ -48,6 +49,7 @@ def _compiled(function: Function, **options: bool) -> Function:
     compile_lazily: Any = njit
     compiled = compile_lazily(cache=True, _nrt=False, error_model="numpy", **options)(function)
     cache_file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if hasattr(cache_file, "_source_stamp"):
+    if hasattr(cache_file, "_source_stamp") and hasattr(cache_file, "_version"):
         cache_file._source_stamp = _STAMP
+        cache_file._version = f"{cache_file._version} {_STAMP}"
     return cast(Function, compiled)
