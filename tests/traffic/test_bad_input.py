@@ -12,6 +12,8 @@ from simulator.traffic import Arrivals, Traffic
 
 TRAFFIC: TypeAdapter[Arrivals] = TypeAdapter(Traffic)
 BURSTY = {"kind": "bursty", "mean_rate": "2/s", "burst_factor": 5, "burst_share": "10%", "burst_length": "30s"}
+FLASH = {"kind": "flash_crowd", "peak_rate": "2/s", "at": "1h", "length": "1m"}
+GROWTH = {"kind": "growth", "start_rate": "2/s", "growth": "8%", "every": "730h"}
 DIURNAL = {"kind": "diurnal", "mean_rate": "2/s", "peak_to_mean": 1.5, "peak_at": "12:00"}
 
 
@@ -115,6 +117,79 @@ def refusal(value: Any, folder: Path | None = None) -> tuple[str, str]:
             {"kind": "counts", "file": "f.csv", "row": {"a": "b"}, "period": "0s"},
             "counts.period",
             "0s is too short, must be at least 1ms",
+        ),
+        (
+            {**FLASH, "length": "0s"},
+            "flash_crowd",
+            "ramp_up, length and decay are all 0; at least one must be more than 0",
+        ),
+        ({**FLASH, "peak_rate": "2e6/s"}, "flash_crowd.peak_rate", "2e+06/s is too high; at most 1e+06/s"),
+        (
+            {"kind": "ramp", "start_rate": "1/s", "end_rate": "2/s", "over": "0s"},
+            "ramp.over",
+            "0 is not allowed, must be more than 0",
+        ),
+        ({"kind": "ramp", "start_rate": "1/s", "end_rate": "2/s"}, "ramp.over", "Field required"),
+        ({**GROWTH, "growth": 8}, "growth.growth", "8 has no unit; write 8%"),
+        ({**GROWTH, "growth": "8"}, "growth.growth", "'8' is not a change; write a per cent, for example 8% or -3%"),
+        (
+            {**GROWTH, "growth": "1.2.3%"},
+            "growth.growth",
+            "'1.2.3%' is not a change; write a per cent, for example 8% or -3%",
+        ),
+        (
+            {**GROWTH, "growth": "-100%"},
+            "growth.growth",
+            "'-100%' is not allowed, must be more than -100% and at most 1e+06%",
+        ),
+        (
+            {**GROWTH, "growth": "1e400%"},
+            "growth.growth",
+            "'1e400%' is not allowed, must be more than -100% and at most 1e+06%",
+        ),
+        (
+            {**GROWTH, "growth": "1e99999999999999999999%"},
+            "growth.growth",
+            "'1e99999999999999999999%' is not a change; write a per cent, for example 8% or -3%",
+        ),
+        ({"kind": "periodic", "interval": "0s"}, "periodic.interval", "0 is not allowed, must be more than 0"),
+        ({"kind": "periodic", "interval": "1s", "requests": 0}, "periodic.requests", "Input should be greater than 0"),
+        (
+            {"kind": "periodic", "interval": "1ms", "requests": 1001},
+            "periodic",
+            "1001 requests every 0.001s are too many; at most 1e+06 per second",
+        ),
+        ({"kind": "superposition", "parts": []}, "superposition.parts", "has 0 entries, must have at least 1"),
+        (
+            {"kind": "superposition", "parts": [{"kind": "poisson", "mean_rate": 2}]},
+            "superposition.parts.0.poisson.mean_rate",
+            "2 has no unit; write 2/s or 2/min",
+        ),
+        (
+            {
+                "kind": "outage",
+                "of": {"kind": "poisson", "mean_rate": "2/s"},
+                "at": "1h",
+                "length": "0s",
+                "release": "0s",
+            },
+            "outage.length",
+            "0 is not allowed, must be more than 0",
+        ),
+        (
+            {"kind": "burstier", "of": DIURNAL, "burst_factor": 4, "burst_share": "30%", "burst_length": "1m"},
+            "burstier",
+            "burst_factor × burst_share is 4 × 30% = 1.2, must be at most 1 (at 1 nothing arrives between bursts)",
+        ),
+        (
+            {"kind": "burstier", "of": DIURNAL, "burst_factor": 4, "burst_share": "0%", "burst_length": "1m"},
+            "burstier",
+            "burst_share is 0%, must be more than 0% and less than 100%",
+        ),
+        (
+            {"kind": "recorded", "file": "f.csv", "column": "t", "scale": 0},
+            "recorded.scale",
+            "Input should be greater than 0",
         ),
     ],
 )
