@@ -165,6 +165,11 @@ class Arrivals(BaseModel, ABC):
         return []
 
     @property
+    def inside(self) -> tuple[Arrivals, ...]:
+        """The other traffic that this traffic is made of."""
+        return ()
+
+    @property
     def digest(self) -> str | None:
         """SHA-256 of the file it was read from, hexadecimal; None if there is none."""
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Self
+from typing import Annotated, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,8 @@ from simulator.streams import Streams
 from simulator.traffic.arrivals import Arrivals
 from simulator.traffic.bursty import Length, States, check_bursts, states_by_mean
 from simulator.traffic.clock import Clock
+from simulator.traffic.nested import Moved
 from simulator.units import NS_PER_SECOND, Share, duration_text
-
-if TYPE_CHECKING:
-    from simulator.traffic import Traffic
 
 #: Most stretches expected within a horizon: all are in memory together, about 100 bytes each.
 _MOST_STRETCHES: Final = 4e6
@@ -31,7 +29,7 @@ class _Path(NamedTuple):
     operational_ns: NDArray[np.float64]
 
 
-class Burstier(Arrivals):
+class Burstier(Moved):
     """Other traffic with its requests drawn together into bursts: as many of them, on average at the same rate.
 
     An intensity m(t) switches between two values at random, in stretches of exponential lengths, as in `bursty`; its
@@ -63,7 +61,6 @@ class Burstier(Arrivals):
     """
 
     kind: Literal["burstier"] = "burstier"
-    of: Traffic
     burst_factor: Annotated[float, Field(strict=True, ge=1.0, allow_inf_nan=False)]
     burst_share: Share
     burst_length: Length
@@ -81,20 +78,15 @@ class Burstier(Arrivals):
     def _layer(self) -> int:
         """How many others there are below this one that draw from the same streams."""
         inner: Arrivals = self.of
-        layer = 0
-        while not isinstance(inner, Burstier):
-            # A superposition gives its parts streams of their own; all else that has an inner one, the same.
-            inner_one = getattr(inner, "of", None)
-            if inner_one is None:
-                return layer
-            inner = inner_one
-        return inner._layer + 1
+        while isinstance(inner, Moved) and not isinstance(inner, Burstier):
+            inner = inner.of
+        # The parts of a superposition have streams of their own.
+        return inner._layer + 1 if isinstance(inner, Burstier) else 0
 
     def problems(self, horizon_s: float) -> list[str]:
-        """Also those of the other traffic, and if there are too many bursts."""
+        """Also if there are too many bursts."""
         problems = super().problems(horizon_s)
         if not problems:
-            problems = [f"of: {problem}" for problem in self.of.problems(horizon_s)]
             stretches = 2.0 * horizon_s / (self._states.burst_s + self._states.quiet_s)
             if stretches > _MOST_STRETCHES:
                 problems.append(
@@ -179,10 +171,6 @@ class Burstier(Arrivals):
         """That of the other traffic [1/s]."""
         return self.of.steady_rate
 
-    def _scaled(self, factor: float) -> Self:
-        """The other traffic scaled."""
-        return self.model_copy(update={"of": self.of.scaled(factor)})
-
     def wandering_s(self, horizon_s: float) -> float:
         """Standard deviation of M(t) − t in the middle of the run, where it is largest [s].
 
@@ -221,8 +209,3 @@ class Burstier(Arrivals):
                 f"{duration_text(float(f'{self.wandering_s(horizon_s):.2g}'))} (standard deviation over replications)."
             )
         return remarks
-
-    @property
-    def digest(self) -> str | None:
-        """That of the other traffic."""
-        return self.of.digest

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.streams import Streams
-from simulator.traffic.arrivals import Arrivals
 from simulator.traffic.bursty import Length
 from simulator.traffic.clock import Clock
 from simulator.traffic.merging import merged
+from simulator.traffic.nested import Moved
 from simulator.units import Seconds, duration_text, to_ns
-
-if TYPE_CHECKING:
-    from simulator.traffic import Traffic
 
 _MINUTE_S: Final = 60.0
 
 
-class Outage(Arrivals):
+class Outage(Moved):
     """Other traffic whose requests are held back for a while, say by a queue in front of a network that is down.
 
     What would have arrived at t in ``[at, at + length)`` arrives at ``at + length + (t − at)·release/length``, among
@@ -39,7 +36,6 @@ class Outage(Arrivals):
     """
 
     kind: Literal["outage"] = "outage"
-    of: Traffic
     at: Seconds
     length: Length
     release: Seconds
@@ -47,10 +43,6 @@ class Outage(Arrivals):
     @property
     def _ends_s(self) -> float:
         return self.at + self.length
-
-    def problems(self, horizon_s: float) -> list[str]:
-        """Also those of the other traffic."""
-        return super().problems(horizon_s) or [f"of: {problem}" for problem in self.of.problems(horizon_s)]
 
     def pieces(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
         """Those that keep their time, merged with those held back."""
@@ -106,10 +98,6 @@ class Outage(Arrivals):
             rates[minute] += self.of.expected_count(self.at, self._ends_s, clock) / _MINUTE_S
         return rates
 
-    def _scaled(self, factor: float) -> Self:
-        """The other traffic scaled."""
-        return self.model_copy(update={"of": self.of.scaled(factor)})
-
     def describe(self) -> str:
         """The other traffic, when the outage is, and how it ends."""
         release = f"over {duration_text(self.release)}" if self.release > 0 else "at once"
@@ -134,8 +122,3 @@ class Outage(Arrivals):
         elif self._ends_s + self.release > horizon_s:
             remarks.append(f"The run ends while requests held back until {ends} are still being released.")
         return remarks
-
-    @property
-    def digest(self) -> str | None:
-        """That of the other traffic."""
-        return self.of.digest

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from simulator.streams import Streams
 from simulator.traffic.arrivals import NO_REQUESTS, Arrivals
 from simulator.traffic.clock import Clock
 from simulator.traffic.merging import merged
+from simulator.traffic.nested import check_depth
 
 if TYPE_CHECKING:
     from simulator.traffic import Traffic
@@ -38,6 +39,16 @@ class Superposition(Arrivals):
 
     kind: Literal["superposition"] = "superposition"
     parts: Annotated[tuple[Traffic, ...], AfterValidator(_not_empty), Field(json_schema_extra={"minItems": 1})]
+
+    @model_validator(mode="after")
+    def _not_too_deep(self) -> Superposition:
+        check_depth(self)
+        return self
+
+    @property
+    def inside(self) -> tuple[Arrivals, ...]:
+        """The parts."""
+        return self.parts
 
     def problems(self, horizon_s: float) -> list[str]:
         """Also those of the parts, each with its place."""
