@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,11 @@ class Shifted(Distribution, Generic[Quantity, Inner]):
     def digest(self) -> str | None:
         """That of the other."""
         return self.by.digest
+
+    def _scaled(self, factor: float) -> Self:
+        """Offset and the other, both."""
+        offset = self.model_copy(update={"offset": self.offset * factor}).model_dump(mode="json")["offset"]
+        return type(self).model_validate({"offset": offset, "by": self.by.scaled(factor)})
 
     def sampler(self, streams: Streams, purpose: str, *children: int) -> Sampler:
         """Draws of the other, on the same stream as without the offset."""
@@ -123,6 +128,11 @@ class Mixture(Distribution, Generic[AnyPart]):
         """Those of the parts that read files, joined."""
         digests = [part.of.digest for part in self.parts if part.of.digest is not None]
         return "+".join(digests) or None
+
+    def _scaled(self, factor: float) -> Self:
+        """Every part; the weights stay."""
+        parts = tuple(part.model_copy(update={"of": part.of.scaled(factor)}) for part in self.parts)
+        return self.model_copy(update={"parts": parts})
 
     def sampler(self, streams: Streams, purpose: str, *children: int) -> Sampler:
         """Draws by one uniform for the choice (child 0) and one draw of every part (children 1, 2, …)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from simulator.distributions.sampler import Sampler
+from simulator.errors import InputError
 from simulator.streams import Streams
 
 #: The kind of number a distribution is about: `simulator.units.Seconds` or `simulator.units.Bytes`.
@@ -34,6 +36,8 @@ class Distribution(BaseModel, ABC):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    #: Fields that hold durations or sizes; `scaled` multiplies those that have a value.
+    AMOUNTS: ClassVar[tuple[str, ...]] = ()
 
     kind: str
 
@@ -67,6 +71,31 @@ class Distribution(BaseModel, ABC):
     def digest(self) -> str | None:
         """SHA-256 of what was read from files, hexadecimal; None if nothing was."""
         return None
+
+    def scaled(self, factor: float) -> Self:
+        """The same distribution with every value times a factor, on the same draws.
+
+        Its parameters are rounded to what a file can hold: whole microseconds or bytes.
+
+        Parameters
+        ----------
+        factor : float
+            More than 0.
+
+        Raises
+        ------
+        InputError
+            If the factor is not more than 0.
+        """
+        if not (factor > 0 and math.isfinite(factor)):
+            raise InputError(f"a distribution cannot be scaled by {factor:g}, must be more than 0")
+        return self._scaled(factor)
+
+    def _scaled(self, factor: float) -> Self:
+        """A copy whose `AMOUNTS` are multiplied, written and read again."""
+        given = {name: getattr(self, name) for name in self.AMOUNTS}
+        scaled = {name: value * factor for name, value in given.items() if value is not None}
+        return type(self).model_validate(self.model_copy(update=scaled).model_dump(mode="json"))
 
     @model_serializer(mode="wrap")
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

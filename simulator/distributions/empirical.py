@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class _Empirical(Distribution):
     kind: Literal["empirical"] = "empirical"
     file: str | None = None
     column: str | None = None
+    scale: Annotated[float, Field(strict=True, gt=0.0, le=1e6, allow_inf_nan=False)] | None = None
 
     _sample: Sample = PrivateAttr()
 
@@ -72,8 +73,8 @@ class _Empirical(Distribution):
 
     @property
     def values_measured(self) -> NDArray[np.float64]:
-        """All values in ascending order [s or B]."""
-        return self._sample.values
+        """All values in ascending order, times `scale` [s or B]."""
+        return self._sample.values if self.scale is None else self._sample.values * self.scale
 
     @property
     def digest(self) -> str | None:
@@ -82,21 +83,25 @@ class _Empirical(Distribution):
 
     def mean(self) -> float:
         """Mean of the values [s or B]."""
-        return float(self._sample.values.mean())
+        return float(self.values_measured.mean())
 
     def variance(self) -> float:
         """Mean squared deviation of the values from their mean: the values are the distribution [s² or B²]."""
-        return float(self._sample.values.var())
+        return float(self.values_measured.var())
 
     def constant(self) -> float | None:
         """The value if all are the same, else None [s or B]."""
-        values = self._sample.values
+        values = self.values_measured
         return float(values[0]) if values[0] == values[-1] else None
+
+    def _scaled(self, factor: float) -> Self:
+        """By `scale`, on top of what it is: a file is not read again."""
+        return self.model_copy(update={"scale": factor * (1.0 if self.scale is None else self.scale)})
 
     def sampler(self, streams: Streams, purpose: str, *children: int) -> Sampler:
         """Draws of one standard uniform each, U → value number ⌊U·n⌋ in ascending order."""
         generator = streams.generator(purpose, *children)
-        values = self._sample.values
+        values = self.values_measured
         count = len(values)
 
         def draw(n: int) -> NDArray[np.float64]:
@@ -116,6 +121,8 @@ class EmpiricalDuration(_Empirical):
         CSV file, header of the column, and its unit: s, ms, us or ns.
     values : list of durations
         Instead of a file.
+    scale : float or none
+        Every value is multiplied by this factor: more than 0, at most 10⁶.
     allow_large : bool
         True takes a file whose median is above 60 s; otherwise that is refused, for a wrong unit is likelier.
     """
@@ -148,6 +155,8 @@ class EmpiricalSize(_Empirical):
         CSV file, header of the column, and its unit: B, kB or MB (powers of ten).
     values : list of sizes
         Instead of a file.
+    scale : float or none
+        Every value is multiplied by this factor: more than 0, at most 10⁶.
     """
 
     factors: ClassVar[dict[str, float]] = {"B": 1.0, "kB": 1e-3, "MB": 1e-6}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal
+from typing import ClassVar, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ class Constant(Distribution, Generic[Quantity]):
     value : duration or size
         0 or more. [s or B]
     """
+
+    AMOUNTS: ClassVar[tuple[str, ...]] = ("value",)
 
     kind: Literal["constant"] = "constant"
     value: Quantity
@@ -51,6 +53,8 @@ class Uniform(Distribution, Generic[Quantity]):
     low, high : duration or size
         ``0 <= low < high``. [s or B]
     """
+
+    AMOUNTS: ClassVar[tuple[str, ...]] = ("low", "high")
 
     kind: Literal["uniform"] = "uniform"
     low: Quantity
@@ -92,6 +96,8 @@ class Exponential(Distribution, Generic[Quantity]):
     mean : duration or size
         More than 0. [s or B]
     """
+
+    AMOUNTS: ClassVar[tuple[str, ...]] = ("mean_",)
 
     kind: Literal["exponential"] = "exponential"
     mean_: Positive[Quantity] = Field(alias="mean")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Final, Generic, Literal
+from typing import ClassVar, Final, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ WEIBULL_P99_OVER_P50: Final = math.log(math.log(100.0) / math.log(2.0))
 
 class _Skewed(Distribution, Generic[Quantity]):
     """Given by `mean` and `cv`, or by `p50` and `p99`."""
+
+    AMOUNTS: ClassVar[tuple[str, ...]] = ("mean_", "p50", "p99")
 
     mean_: Positive[Quantity] | None = Field(default=None, alias="mean")
     cv: Variation | None = None
@@ -128,6 +130,8 @@ class Gamma(Distribution, Generic[Quantity]):
     ----------
     .. [1] G. Marsaglia, W. W. Tsang, "A simple method for generating gamma variables", ACM TOMS 26 (2000).
     """
+
+    AMOUNTS: ClassVar[tuple[str, ...]] = ("mean_",)
 
     kind: Literal["gamma"] = "gamma"
     mean_: Positive[Quantity] = Field(alias="mean")

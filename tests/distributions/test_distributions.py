@@ -15,6 +15,7 @@ from scipy import integrate, stats
 
 from simulator.distributions import Distribution, DurationDistribution, SizeDistribution
 from simulator.distributions.sampler import PIECE
+from simulator.errors import InputError
 from simulator.streams import Streams
 from simulator.units import array_to_ns
 
@@ -145,6 +146,36 @@ def test_changing_a_mean_scales_every_draw(name: str, field: str, value: str) ->
     draws = distribution(name).sampler(Streams(5, 0), "service").draw(1000)
     tripled = DURATIONS.validate_python({**CASES[name][0], field: value}).sampler(Streams(5, 0), "service").draw(1000)
     np.testing.assert_allclose(3.0 * draws, tripled, rtol=1e-13)
+
+
+@EACH
+@pytest.mark.parametrize("factor", [1.0, 1.5, 0.25])
+def test_scaled_multiplies_every_draw(name: str, factor: float) -> None:
+    """A request's draw is the factor times as large, the shape stays; by 1 nothing changes, to the last bit."""
+    known = distribution(name)
+    scaled = known.scaled(factor)
+    draws, more = (one.sampler(Streams(5, 0), "service").draw(1000) for one in (known, scaled))
+    if factor == 1.0:
+        np.testing.assert_array_equal(draws, more)
+    np.testing.assert_allclose(factor * draws, more, rtol=1e-13)
+    assert pytest.approx(factor * known.mean(), rel=1e-12) == scaled.mean()
+    assert pytest.approx(factor**2 * known.variance(), rel=1e-12) == scaled.variance()
+    assert scaled == DURATIONS.validate_json(DURATIONS.dump_json(scaled))
+
+
+def test_scaled_is_what_a_file_can_hold() -> None:
+    """Parameters are rounded to whole microseconds and bytes; scaling twice multiplies the factors."""
+    assert 0.333333 == DURATIONS.validate_python("1s").scaled(1 / 3).constant()
+    assert 3333.0 == SIZES.validate_python("10kB").scaled(1 / 3).constant()
+    tripled = distribution("empirical").scaled(2.0).scaled(1.5)
+    assert {0.03, 0.06, 0.27} == set(tripled.sampler(Streams(1, 0), "service").draw(1000).round(12))
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, math.inf, math.nan])
+def test_what_nothing_can_be_scaled_by(factor: float) -> None:
+    """Factors are more than 0 and finite."""
+    with pytest.raises(InputError, match="must be more than 0"):
+        distribution("exponential").scaled(factor)
 
 
 @pytest.mark.parametrize(
