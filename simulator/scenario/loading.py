@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.checks import problems_of_endpoints
+from simulator.scenario.ends import with_assumptions
+from simulator.scenario.finding import TAKEN_OUT, take_out
 from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
 from simulator.scenario.places import READERS, Document, KeyPath, Places, path_text, read_yaml, value_text
@@ -126,17 +128,21 @@ def _checked(document: Document, name: str | None, overrides: Mapping[str, Any],
         what = "is empty" if document.data is None else f"holds {value_text(document.data)}"
         raise ScenarioError([Problem("", f"{what}; a scenario has keys: name, horizon, traffic, endpoints")], name)
     overridden = apply_overrides(document, overrides)
-    context = {"folder": folder}
+    context = {"folder": folder, TAKEN_OUT: True}
+    assumptions, wrong = take_out(document.data)
+    scenario = None
     try:
         scenario = Scenario.model_validate(document.data, context=context)
     except ValidationError as error:
         _tell(document, error, context, overridden)
-    if document.problems:
+    if assumptions or wrong:
+        scenario = with_assumptions(scenario, document, assumptions, wrong, folder, overridden)
+    if document.problems or scenario is None:
         raise ScenarioError(document.problems, name)
     return scenario
 
 
-def _tell(document: Document, error: ValidationError, context: dict[str, Path], overridden: set[KeyPath]) -> None:
+def _tell(document: Document, error: ValidationError, context: dict[str, Any], overridden: set[KeyPath]) -> None:
     """Add to a document all that is wrong in it, in the order of the file."""
     outline = Outline(json_schema(), document.data)
     found = problems_of(error, document.data, document.places, outline, overridden)

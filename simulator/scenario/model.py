@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     PrivateAttr,
     ValidationInfo,
@@ -27,8 +29,12 @@ from simulator.distributions import Distribution, DurationDistribution, SizeDist
 from simulator.endpoints import Endpoint, Serverless
 from simulator.errors import InputError, ScenarioError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, load_sheet
+from simulator.scenario.assumptions import Assumption
 from simulator.scenario.checks import problems_between_fields
+from simulator.scenario.finding import TAKEN_OUT, holds_assumptions
+from simulator.scenario.places import KeyPath
 from simulator.scenario.precision import Precision
+from simulator.scenario.uncertain import Uncertain
 from simulator.scenario.wording import BETWEEN_FIELDS, nearest
 from simulator.traffic import Arrivals, Clock, Traffic
 from simulator.units import HOURS_PER_MONTH, Seconds, Share
@@ -106,7 +112,8 @@ class Scenario(BaseModel):
 
     Made from a file by `load_scenario`, or from a dict of the same shape by `model_validate`; the fields are
     those of the published schema. Durations are seconds, rates 1/s, sizes bytes, shares numbers from 0 to 1.
-    Where `precision` is given, `replications` is the most that it allows.
+    Where `precision` is given, `replications` is the most that it allows. Where values are uncertain (`assumed`), the
+    fields hold their middle values, and `realised` gives those of a replication.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
@@ -158,22 +165,40 @@ class Scenario(BaseModel):
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _price_sheet: PriceSheet = PrivateAttr()
+    _uncertain: Uncertain | None = PrivateAttr(None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_assumptions(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """Assumptions are taken out by the loader, which also checks their ends."""
+        context = info.context or {}
+        if TAKEN_OUT in context or not isinstance(data, dict) or not holds_assumptions(data):
+            return handler(data)
+        from simulator.scenario.loading import load_scenario
+        from simulator.scenario.overrides import parse_path
+
+        try:
+            loaded = load_scenario(data, folder=context.get("folder"))
+        except ScenarioError as error:
+            problems = [(parse_path(one.path) if one.path else (), one.message) for one in error.problems]
+            raise between_fields(problems) from error
+        assert isinstance(loaded, cls)
+        return loaded
 
     @model_validator(mode="after")
     def _check_between_fields(self, info: ValidationInfo) -> Self:
         folder = Path((info.context or {}).get("folder") or Path.cwd())
-        problems: list[tuple[tuple[str | int, ...], str]] = []
-        sheet = None
+        problems: list[tuple[KeyPath, str]] = []
+        sheet: PriceSheet | None = (info.context or {}).get("sheet")
         try:
-            sheet = load_sheet(self.prices, folder)
+            sheet = sheet or load_sheet(self.prices, folder)
         except ScenarioError as error:
             problems += [(("prices",), problem.text(None)) for problem in error.problems]
         except (SimulatorError, ValueError) as error:
             problems.append((("prices",), str(error)))
         problems += problems_between_fields(self, sheet)
         if problems or sheet is None:
-            text = "; ".join(message for _, message in problems)
-            raise PydanticCustomError(BETWEEN_FIELDS, "{text}", {"text": text, "problems": problems})
+            raise between_fields(problems)
         self._folder = folder
         self._price_sheet = sheet
         return self
@@ -228,6 +253,68 @@ class Scenario(BaseModel):
 
         return remarks_on(self)
 
+    @property
+    def assumed(self) -> tuple[Assumption, ...]:
+        """What is uncertain in it, in the order of the file."""
+        return self._uncertain.assumptions if self._uncertain is not None else ()
+
+    def drawn(self, replication: int) -> dict[str, Any]:
+        """The values of its assumptions in one replication, by their names, as a file would hold them.
+
+        Raises
+        ------
+        InputError
+            If the study has no such replication.
+        """
+        if self._uncertain is None:
+            return {}
+        values = self._uncertain.values(self.seed, self.replications, replication)
+        return {one.name: values[one.path] for one in self.assumed}
+
+    def realised(self, replication: int) -> Scenario:
+        """The scenario of one replication: the values of its assumptions drawn, by a Latin hypercube over the study.
+
+        They depend on seed and number of replications alone. Without assumptions it is the scenario itself.
+
+        Raises
+        ------
+        InputError
+            If the study has no such replication, or what is uncertain was changed after the scenario was read.
+        ScenarioError
+            If values that were drawn together do not go together.
+        """
+        return self if self._uncertain is None else self._uncertain.realised(self, replication)
+
+    def with_values(self, values: Mapping[str, Any]) -> Scenario:
+        """The scenario with values for assumptions by their names, middle ones for the others, and nothing uncertain.
+
+        Parameters
+        ----------
+        values : mapping of str to anything
+            As a file would hold them; `Assumption.quantile` gives such values.
+
+        Raises
+        ------
+        InputError
+            If there is no such assumption.
+        ScenarioError
+            If the values do not go together.
+        """
+        if self._uncertain is None and not values:
+            return self
+        known = {one.name: one.path for one in self.assumed}
+        unknown = [name for name in values if name not in known]
+        if unknown or self._uncertain is None:
+            raise InputError(f"no assumption {unknown[0]!r}, {nearest(unknown[0], known)}")
+        return self._uncertain.at(self, {known[name]: value for name, value in values.items()})
+
+    def with_parts(self, parts: Mapping[str, Any], sheet: PriceSheet) -> Scenario:
+        """A copy with other parts and prices, which have been checked together, and without assumptions."""
+        copy = self.model_copy(update=dict(parts))
+        copy._price_sheet = sheet
+        copy._uncertain = None
+        return copy
+
     def with_replications(self, number: int) -> Scenario:
         """The same with a fixed number of replications, in place of a precision if it asks for one."""
         return self.model_copy(update={"replications": number, "precision": None})
@@ -236,11 +323,17 @@ class Scenario(BaseModel):
         """The scenario with every default filled in, ready for JSON; read in the same folder it gives an equal one."""
         # Where a precision is asked for, `replications` repeats its most; a file must not give both.
         repeated = {"replications"} if self.precision is not None else None
-        return self.model_dump(mode="json", exclude_none=True, exclude=repeated)
+        facts = self.model_dump(mode="json", exclude_none=True, exclude=repeated)
+        return facts if self._uncertain is None else self._uncertain.as_written(facts)
+
+    def read_digests(self) -> list[str]:
+        """SHA-256 of each data file that it has read, and of its price sheet."""
+        return [*_file_digests(self), self._price_sheet.digest]
 
     def digest(self) -> str:
         """SHA-256 of all that the scenario says: itself, its data files and its price sheet."""
-        parts = [json.dumps(self.resolved(), sort_keys=True), *_file_digests(self), self._price_sheet.digest]
+        others = () if self._uncertain is None else self._uncertain.digests
+        parts = [json.dumps(self.resolved(), sort_keys=True), *self.read_digests(), *others]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -248,6 +341,12 @@ class Scenario(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.digest())
+
+
+def between_fields(problems: list[tuple[KeyPath, str]]) -> PydanticCustomError:
+    """The error of a scenario whose fields are right one by one; each problem has its own path."""
+    text = "; ".join(message for _, message in problems)
+    return PydanticCustomError(BETWEEN_FIELDS, "{text}", {"text": text, "problems": problems})
 
 
 def _file_digests(part: object) -> list[str]:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from itertools import pairwise
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -42,6 +43,15 @@ def value_text(value: Any, longest: int = 60) -> str:
     except (TypeError, ValueError, RecursionError):
         text = str(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def set_at(data: Any, path: KeyPath, value: Any) -> None:
+    """Set a value of a document; mappings on the way are made where there are none."""
+    for part, following in pairwise(path):
+        if isinstance(data, dict) and not isinstance(data.get(part), dict if isinstance(following, str) else list):
+            data[part] = {}
+        data = data[part]
+    data[path[-1]] = value
 
 
 @dataclass

@@ -12,15 +12,18 @@ from simulator.scenario.places import KeyPath
 
 #: Where the published schema stands; `endpointsim schema -o` writes it anew, a test fails if it differs.
 PUBLISHED: Final = Path(__file__).with_name("scenario-v1.json")
+#: Reference to the definition of an assumption.
+ASSUMPTION: Final = "#/$defs/Assumption"
 #: The pattern of `units.MemoryMB`.
 _WHOLE_MB: Final = r"^[0-9]+\s*MB$"
 
 
 def json_schema() -> dict[str, Any]:
     """Schema of a scenario file, JSON Schema 2020-12."""
+    from simulator.scenario.assumption_schema import with_assumptions
     from simulator.scenario.model import Scenario
 
-    schema = Scenario.model_json_schema(mode="validation")
+    schema = with_assumptions(Scenario.model_json_schema(mode="validation"))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "scenario-v1.json",
@@ -37,13 +40,12 @@ def schema_text() -> str:
 @cache
 def whole_keys() -> frozenset[str]:
     """Keys whose values are whole numbers wherever they stand, also those with a unit (MB of memory)."""
-    whole, others = set(), set()
+    whole: set[str] = set()
+    others: set[str] = set()
     for part in _parts(json.loads(PUBLISHED.read_text(encoding="utf-8"))):
         for key, value in part.get("properties", {}).items():
-            is_whole = (
-                any(branch.get("type") == "integer" for branch in (value, *value.get("anyOf", ())))
-                or value.get("pattern") == _WHOLE_MB
-            )
+            branches = (value, *value.get("anyOf", ()))
+            is_whole = any(one.get("type") == "integer" or one.get("pattern") == _WHOLE_MB for one in branches)
             (whole if is_whole else others).add(key)
     return frozenset(whole - others)
 
@@ -94,7 +96,9 @@ class Outline:
         return found
 
     def _expanded(self, schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The alternatives of a schema, with references followed."""
+        """The alternatives of a schema, with references followed; an assumption has keys of its own."""
+        if schema.get("$ref") == ASSUMPTION:
+            return
         if "$ref" in schema:
             yield from self._expanded(self.schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]])
         elif branches := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):

@@ -80,3 +80,55 @@ def test_keys_of_whole_numbers_are_known() -> None:
     assert {"replications", "seed", "max_concurrency", "provisioned_concurrency", "memory_size"} <= whole_keys()
     assert {"initial_instance_count", "workers_per_instance", "queue_limit"} <= whole_keys()
     assert set() == {"mean_rate", "burst_factor", "cv", "volume_size", "name", "mean", "horizon"} & whole_keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("traffic", "mean_rate"), {"between": ["2/s", "6/s"], "scale": "log"}),
+        (("model", "startup_time"), {"triangular": ["2s", "4s", "8s"]}),
+        (
+            ("model", "service_time"),
+            {"kind": "lognormal", "mean": {"lognormal": {"median": "1s", "p90": "2s"}}, "cv": 1},
+        ),
+        (("model", "payload_in"), {"lognormal": {"mean": "20kB", "cv": 0.5}}),
+        (("endpoints", 0, "max_concurrency"), {"between": [2, 9]}),
+        (("endpoints", 0, "idle_timeout"), {"choice": ["5m", "none"], "weights": [1, 2]}),
+        (("endpoints", 0, "idle_routing"), {"choice": ["random", "newest_created"]}),
+        (("endpoints", 1, "instance_type"), {"choice": ["ml.m5.xlarge", "ml.c5.xlarge"]}),
+        (("free_tier",), {"choice": [True, False]}),
+        (("prices",), {"serverless.duration.2048MB": {"between": [2e-5, 5e-5]}}),
+        (("traffic",), {"choice": [{"kind": "poisson", "mean_rate": "2/s"}, {"kind": "poisson", "mean_rate": "4/s"}]}),
+        (("traffic",), {"kind": "profile", "period": "day", "rates": [{"between": ["1/h", "2/h"]}, *["1/h"] * 23]}),
+    ],
+    ids=lambda part: ".".join(map(str, part)) if isinstance(part, tuple) else "",
+)
+def test_editors_allow_assumptions_where_the_program_does(path: tuple[str | int, ...], value: Any) -> None:
+    """Beside every value that may be uncertain; what is written out is allowed as well."""
+    data: Any = copy.deepcopy(GOOD)
+    inside = data
+    for part in path[:-1]:
+        inside = inside[part]
+    inside[path[-1]] = value
+    VALIDATOR.validate(data)
+    scenario = simulator.load_scenario(data)
+    assert 1 == len(scenario.assumed)
+    VALIDATOR.validate(scenario.resolved())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("traffic", "mean_rate"), {"between": ["2/s"]}),
+        (("traffic", "mean_rate"), {"between": ["2/s", "6/s"], "scal": "log"}),
+        (("traffic", "mean_rate"), {"lognormal": {"median": "2/s"}}),
+        (("endpoints", 0, "max_concurrency"), {"choice": [2]}),
+        (("horizon",), {"between": ["1h", "2h"]}),
+        (("replications",), {"between": [10, 20]}),
+        (("endpoints", 1, "name"), {"choice": ["a", "b"]}),
+    ],
+    ids=lambda part: ".".join(map(str, part)) if isinstance(part, tuple) else "",
+)
+def test_editors_refuse_assumptions_that_the_program_refuses(path: tuple[str | int, ...], value: Any) -> None:
+    """Wrong forms, and places where nothing may be uncertain."""
+    test_schema_and_program_refuse_alike(path, value)
