@@ -147,8 +147,8 @@ def _tell_what_is_there(scenarios: Sequence[Scenario], simulating: Simulating) -
     if simulating.resume == "never":
         return
     finds = [what_is_there(one, simulating.engine, simulating.results) for one in dict.fromkeys(scenarios)]
-    usable = [find for find in finds if find.why_not is None and find.replications]
-    spoilt = [find for find in finds if find.why_not is not None and find.replications]
+    usable = [find for find in finds if not find.why_not and find.replications]
+    spoilt = [find for find in finds if find.why_not and find.replications]
     if usable:
         count = sum(find.replications for find in usable)
         asked = sum(one.replications for one in dict.fromkeys(scenarios))

@@ -149,6 +149,17 @@ def test_a_scenario_from_standard_input(tmp_path: Path) -> None:
     assert {**facts, "engine": "reference"} == json.loads(again.stdout)
 
 
+def test_what_an_earlier_run_left_is_used_and_told(tmp_path: Path) -> None:
+    """The second run says where the replications are, and that they need not be simulated; --fresh says nothing."""
+    options = ("-", "--results", str(tmp_path))
+    assert "already" not in invoked(*options, text=SMALL).stderr
+    told = invoked(*options, text=SMALL).stderr
+    assert "3 of 3 replications are in " in told
+    assert "already; --fresh simulates them again" in told
+    assert "cannot be used" not in told
+    assert "already" not in invoked(*options, "--fresh", text=SMALL).stderr
+
+
 def test_an_invalid_scenario_is_told_on_standard_error() -> None:
     """Exit code 2, the place named, no traceback."""
     result = invoked("-", text=SMALL.replace("1/s", "one"))
