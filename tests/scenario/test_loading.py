@@ -42,7 +42,7 @@ def test_the_published_schema_is_that_of_the_program() -> None:
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_shipped_scenarios_load_fit_the_schema_and_ask_a_question(path: Path) -> None:
-    """Five of them; the first comment below the editor's line is the question."""
+    """Six of them; the first comment below the editor's line is the question."""
     text = path.read_text(encoding="utf-8")
     data = YAML(typ="safe", pure=True).load(text)
     jsonschema.validate(data, json.loads(SCHEMA.read_text(encoding="utf-8")))

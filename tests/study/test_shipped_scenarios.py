@@ -15,6 +15,7 @@ HORIZONS = {
     "azure-functions-bursty-day": "6h",
     "azure-llm-code-hour": "20m",
     "chat-embed-diurnal": "1h",
+    "flash-crowd": "1h",
     "quiet-development-endpoint": "7d",
     "steady-high-rate": "16m",
 }
