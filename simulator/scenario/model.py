@@ -34,6 +34,7 @@ from simulator.scenario.checks import problems_between_fields
 from simulator.scenario.finding import TAKEN_OUT, holds_assumptions
 from simulator.scenario.places import KeyPath
 from simulator.scenario.precision import Precision
+from simulator.scenario.stress import StressBlock
 from simulator.scenario.uncertain import Uncertain
 from simulator.scenario.wording import BETWEEN_FIELDS, nearest
 from simulator.traffic import Arrivals, Clock, Traffic
@@ -162,6 +163,7 @@ class Scenario(BaseModel):
         default_factory=lambda given: given["endpoints"][0].name if given.get("endpoints") else "",
         description="Endpoint that the others are compared with; the first by default.",
     )
+    stress: StressBlock | None = Field(None, description="What `endpointsim stress` puts it to; changes nothing else.")
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _price_sheet: PriceSheet = PrivateAttr()
@@ -255,7 +257,7 @@ class Scenario(BaseModel):
 
     @property
     def assumed(self) -> tuple[Assumption, ...]:
-        """What is uncertain in it, in the order of the file."""
+        """What is uncertain in it: traffic, model, endpoints, prices, and by name in each."""
         return self._uncertain.assumptions if self._uncertain is not None else ()
 
     def drawn(self, replication: int) -> dict[str, Any]:
