@@ -32,7 +32,7 @@ def replication_blocks(
     Parameters
     ----------
     scenario : Scenario
-        Says what is drawn, and the seed.
+        Says what is drawn, and the seed; what is uncertain in it is drawn first.
     replication : int
         Number of the replication, from 0.
     block : int
@@ -47,6 +47,7 @@ def replication_blocks(
     """
     if block < 1:
         raise ValueError(f"block is {block}, must be 1 or more")
+    scenario = scenario.realised(replication)
     columns = _Columns(Streams(scenario.seed, replication))
     wanted = [endpoint for endpoint in scenario.endpoints if not endpoints or endpoint.name in endpoints]
     arrivals = scenario.traffic.blocks(columns.streams, scenario.clock, scenario.horizon)

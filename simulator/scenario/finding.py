@@ -17,7 +17,9 @@ TAKEN_OUT: Final = "assumptions_are_taken_out"
 
 
 def take_out(data: dict[str, Any]) -> tuple[tuple[Assumption, ...], list[tuple[KeyPath, WrongAssumptionError]]]:
-    """Assumptions of a document, each replaced in it by its middle value; those that are wrong stay, and are told.
+    """Assumptions of a document by block and name, and those that are wrong.
+
+    Each is replaced in the document by its middle value; what is wrong stays as it is.
 
     Parameters
     ----------
@@ -37,12 +39,18 @@ def take_out(data: dict[str, Any]) -> tuple[tuple[Assumption, ...], list[tuple[K
             wrong.append((path, error))
     for one in found:
         set_at(data, one.path, copy.deepcopy(one.middle))
-    return tuple(found), wrong
+    return tuple(sorted(found, key=_order)), wrong
 
 
 def holds_assumptions(data: Any) -> bool:
     """Whether there is any in a document."""
     return next(_mappings(data, ()), None) is not None
+
+
+def _order(one: Assumption) -> tuple[Any, ...]:
+    """By block, then by name, so that what is written out and read back has the same order."""
+    path = one.path[1:]
+    return PLACES.index(str(one.path[0])), [(part, "") if isinstance(part, int) else (-1, part) for part in path]
 
 
 def _mappings(data: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:

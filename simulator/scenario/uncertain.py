@@ -55,7 +55,7 @@ class Uncertain:
     data : dict
         The document, each assumption in it replaced by its middle value.
     assumptions : tuple of Assumption
-        At least one, in the order of the document.
+        At least one.
     folder : Path
         Of the scenario's files.
     """

@@ -126,9 +126,9 @@ class Sample:
         apply = ""
         if objective.measure.name in MONTHLY and not self.is_a_month:
             apply = "replications are not a month long: what a single month does cannot be told from them"
-        return judge(objective, self.estimate(objective.measure), self._held(objective), apply)
+        return judge(objective, self.estimate(objective.measure), self.held(objective), apply)
 
-    def _held(self, objective: Objective) -> list[bool | None]:
+    def held(self, objective: Objective) -> list[bool | None]:
         """Whether each replication kept to an objective; percentiles by exact counts."""
         if objective.share is None or objective.threshold_ns is None:
             values = self.column(objective.measure.name)
@@ -143,11 +143,18 @@ class Sample:
 
 
 def sample_of(scenario: Scenario, endpoint: str, records: Sequence[Record]) -> Sample:
-    """The replications of one endpoint, with their bills reckoned from what it used."""
-    chosen, sheet = scenario.endpoint(endpoint), scenario.price_sheet
+    """The replications of one endpoint, with their bills reckoned from what it used, at the prices of each."""
     measured = tuple(record.measured[endpoint] for record in records)
     bills = tuple(
-        bill(chosen, one.usage, sheet, month_s=scenario.month, free_tier=scenario.free_tier) for one in measured
+        bill(
+            one.endpoint(endpoint),
+            record.measured[endpoint].usage,
+            one.price_sheet,
+            month_s=one.month,
+            free_tier=one.free_tier,
+        )
+        for record in records
+        for one in (scenario.realised(record.number),)
     )
     return Sample(measured, bills, scenario.confidence)
 

@@ -55,6 +55,7 @@ def simulate(
     """
     import pandas as pd
 
+    scenario = scenario.realised(replication)
     chosen = scenario.endpoint(endpoint)
     simulates = {"compiled": compiled.simulate, "reference": reference.simulate}[check_engine(engine)]
     if demand is None:

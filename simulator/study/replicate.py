@@ -133,7 +133,7 @@ def replicate(task: Task, tell: Callable[[int], None] | None = None) -> list[Rec
 
 
 def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
-    scenario = task.scenario
+    scenario = task.scenario.realised(number)
     endpoints = [one for one in scenario.endpoints if not task.endpoints or one.name in task.endpoints]
     horizon_ns = to_ns(scenario.horizon)
     limits_ns = [one.threshold_ns for one in objectives_of(scenario) if one.threshold_ns is not None]

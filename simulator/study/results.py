@@ -12,6 +12,7 @@ from simulator.measures.catalogue import Kind, Measure
 from simulator.measures.histogram import Histogram
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement
+from simulator.prices import Status
 from simulator.scenario.model import Scenario
 from simulator.study.estimates import Sample, level_of, measures_of, sample_of
 from simulator.study.journal import digest_of
@@ -90,6 +91,10 @@ class Study:
                 else replace(decisive, claims=claim)
             )
         return samples
+
+    def sample(self, endpoint: str) -> Sample:
+        """The replications of one endpoint, from which every estimate is made."""
+        return self._samples[endpoint]
 
     @cached_property
     def _measures(self) -> list[Measure]:
@@ -207,19 +212,24 @@ class Study:
         """Mean bill: one row an endpoint and line, with its unit price, where the price is from and how sure it is."""
         rows = []
         for name, sample in self._samples.items():
-            for place, line in enumerate(sample.bills[0].lines if sample.bills else ()):
-                month_usd = [float(one.lines[place].exact_usd * one.months) for one in sample.bills]
+            # What is uncertain may change lines and prices from one replication to the next.
+            found = [{(line.name, line.price.item): line for line in one.lines} for one in sample.bills]
+            for key in dict.fromkeys(key for lines in found for key in lines):
+                own = [
+                    (lines[key], bill.months) for lines, bill in zip(found, sample.bills, strict=True) if key in lines
+                ]
+                line, prices = own[0][0], sorted({line.price.value for line, _ in own})
                 rows.append(
                     {
                         "endpoint": name,
                         "line": line.name,
                         "item": line.price.item,
                         "is_fixed": line.is_fixed,
-                        "quantity": sum(float(one.lines[place].quantity) for one in sample.bills) / len(sample.bills),
+                        "quantity": sum(float(line.quantity) for line, _ in own) / len(found),
                         "unit": line.price.unit,
-                        "unit_price": f"{line.price.value:f}",
-                        "cost_usd": sum(one.lines[place].usd for one in sample.bills) / len(sample.bills),
-                        "monthly_usd": sum(month_usd) / len(month_usd),
+                        "unit_price": " to ".join(f"{price:f}" for price in dict.fromkeys((prices[0], prices[-1]))),
+                        "cost_usd": sum(line.usd for line, _ in own) / len(found),
+                        "monthly_usd": sum(float(line.exact_usd * months) for line, months in own) / len(found),
                         "price_status": str(line.price.status),
                         "price_source": line.price.source,
                     }
@@ -229,9 +239,30 @@ class Study:
         return _frame(rows, {**dict.fromkeys(text, "string"), "is_fixed": "boolean", **numbers})
 
     def price_remarks(self) -> list[str]:
-        """One sentence for each price in use that is not confirmed."""
-        bills = (one for sample in self._samples.values() for one in sample.bills[:1])
-        return list(dict.fromkeys(remark for one in bills for remark in one.remarks()))
+        """One sentence for each item in use whose price is not confirmed."""
+        sheet = self.scenario.price_sheet
+        used = {line.price.item: line.price for s in self._samples.values() for b in s.bills for line in b.lines}
+        if self.scenario.assumed:
+            used |= {price.item: price for price in sheet.prices if price.item in used}
+        return [price.remark() for price in used.values() if price.status is not Status.CONFIRMED]
+
+    def assumptions_drawn(self) -> pd.DataFrame:
+        """What each replication drew for what is uncertain: a row a replication, a column an assumption.
+
+        Numbers are in 1/s, s, bytes or USD, as the name of their column ends; shares from 0 to 1; what is no number is
+        text as in the scenario file.
+        """
+        assumed = self.scenario.assumed
+        rows = []
+        for record in self.records:
+            drawn = self.scenario.drawn(record.number)
+            values = {
+                one.column: one.words(drawn[one.name]) if one.scale is None else one.number(drawn[one.name])
+                for one in assumed
+            }
+            rows.append({"replication": record.number, **values})
+        kinds = {one.column: "string" if one.scale is None else "Float64" for one in assumed}
+        return _frame(rows, {"replication": "Int64", **kinds})
 
     def traffic(self) -> pd.DataFrame:
         """Figures of the traffic that was drawn, one row a replication."""
@@ -256,8 +287,14 @@ class Study:
         return self._samples[endpoint].histogram
 
     def assumptions(self) -> dict[str, list[str]]:
-        """Endpoint → what is assumed where nothing is published."""
-        return {endpoint.name: endpoint.assumptions() for endpoint in self.scenario.endpoints}
+        """Endpoint → what is assumed where nothing is published; what is uncertain is told by `Scenario.assumed`."""
+        uncertain = {(one.path[1], str(one.path[2])) for one in self.scenario.assumed if one.path[0] == "endpoints"}
+        return {
+            endpoint.name: [
+                text for text in endpoint.assumptions() if (position, text.partition(" ")[0]) not in uncertain
+            ]
+            for position, endpoint in enumerate(self.scenario.endpoints)
+        }
 
     def notes(self) -> list[str]:
         """What a reader of the numbers must know; one sentence each."""

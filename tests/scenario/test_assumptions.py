@@ -145,7 +145,7 @@ def test_numbers_inside_of_blocks_may_be_uncertain() -> None:
     )
     names = [one.name for one in uncertain.assumed]
     assert ["traffic.parts[0].burst_factor", "traffic.parts[0].burst_share", "traffic.parts[1].rates[9]"] == names[:3]
-    assert ["model.service_time.mean", "model.service_time.cv"] == names[3:]
+    assert ["model.service_time.cv", "model.service_time.mean"] == names[3:]
     bursty, hourly = uncertain.realised(7).traffic.parts
     drawn = uncertain.drawn(7)
     assert (drawn[names[0]], drawn[names[2]]) == (bursty.burst_factor, f"{hourly.rates[9]!r}/s")
