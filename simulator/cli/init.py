@@ -29,7 +29,8 @@ replications: 20                     # more make the intervals narrower; or, in 
 seed: 20261125                       # the same seed gives the same answer
 
 traffic:
-  kind: diurnal                      # poisson, diurnal, profile, bursty, renewal, recorded, counts
+  kind: diurnal                      # poisson, diurnal, profile, bursty, renewal, recorded, counts, flash_crowd, ramp,
+                                     # growth, periodic, superposition, outage, burstier
   mean_rate: 2/s
   peak_to_mean: 1.8                  # at most 2 for this kind
   peak_at: "15:00"                   # in the zone of starts_at (UTC by default)

@@ -75,7 +75,7 @@ class MinuteTally:
     def _close(self, counts: NDArray[np.int64]) -> None:
         """Add the counts of minutes that are over."""
         self._total += int(counts.sum())
-        self._squares += int((counts * counts).sum())
+        self._squares += int(counts @ counts)
         self._most = max(self._most, int(counts.max(initial=0)))
 
     def finish(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class MinuteTally:
 def _counts_by_minute(arrival_ns: NDArray[np.int64], first: int, last: int) -> NDArray[np.int64]:
     """Counts of the minutes from the first arrival's to the last one's; empty ones may be left out."""
     if last - first < len(arrival_ns):
-        ends_ns = np.arange(first + 1, last + 1) * _MINUTE_NS
-        return np.diff(np.searchsorted(arrival_ns, ends_ns), prepend=0, append=len(arrival_ns))
+        before = np.searchsorted(arrival_ns, np.arange(first, last + 2) * _MINUTE_NS)
+        return before[1:] - before[:-1]
     _, counts = np.unique(arrival_ns // _MINUTE_NS, return_counts=True)
     return counts.astype(np.int64)

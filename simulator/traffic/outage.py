@@ -13,7 +13,7 @@ from simulator.traffic.bursty import Length
 from simulator.traffic.clock import Clock
 from simulator.traffic.merging import merged
 from simulator.traffic.nested import Moved
-from simulator.units import Seconds, duration_text, to_ns
+from simulator.units import FOREVER, Seconds, duration_text, to_ns
 
 _MINUTE_S: Final = 60.0
 
@@ -47,7 +47,7 @@ class Outage(Moved):
     def pieces(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
         """Those that keep their time, merged with those held back."""
         at_ns, length_ns, release_ns = to_ns(self.at), to_ns(self.length), to_ns(self.release)
-        ends_ns = at_ns + length_ns
+        ends_ns = min(at_ns + length_ns, FOREVER)
 
         def on_time() -> Iterator[NDArray[np.int64]]:
             for piece in self.of.pieces(streams, clock, horizon_ns):
@@ -58,8 +58,9 @@ class Outage(Moved):
             # Drawn a second time, so that those held back need not be in memory together.
             for piece in self.of.pieces(streams, clock, horizon_ns):
                 first, beyond = np.searchsorted(piece, (at_ns, ends_ns))
-                since_ns = np.rint((piece[first:beyond] - at_ns) * (release_ns / length_ns)).astype(np.int64)
-                arrival_ns = ends_ns + since_ns
+                since_ns = np.rint((piece[first:beyond] - at_ns) * (release_ns / length_ns))
+                # What is beyond the horizon anyway may be too large for int64.
+                arrival_ns = ends_ns + np.minimum(since_ns, horizon_ns).astype(np.int64)
                 yield arrival_ns[: np.searchsorted(arrival_ns, horizon_ns)]
                 if beyond < len(piece):
                     return

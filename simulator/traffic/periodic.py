@@ -60,6 +60,7 @@ class Periodic(Arrivals):
         # Instant k brings ⌊(k + 1)·r + phase⌋ − ⌊k·r + phase⌋ requests.
         phase = 0.0 if self._is_whole else float(streams.generator("arrivals").random())
         interval_ns, offset_ns = to_ns(self.interval), to_ns(self.offset)
+        beyond = -((offset_ns - horizon_ns) // interval_ns)
         first = 0
         while True:
             numbers = np.arange(first, first + points.BLOCK)
@@ -69,12 +70,10 @@ class Periodic(Arrivals):
             else:
                 found = np.ceil((numbers + 1 - phase) / self.requests) - 1.0
                 instants = np.minimum(found, 2.0**62).astype(np.int64)
-            # Far instants are left out before they are multiplied: the product may be too large for int64.
-            instants = instants[: np.searchsorted(instants, (horizon_ns - offset_ns) / interval_ns + 1)]
-            arrival_ns = offset_ns + instants * interval_ns
-            arrival_ns = arrival_ns[: np.searchsorted(arrival_ns, horizon_ns)]
-            yield arrival_ns
-            if len(arrival_ns) < len(numbers):
+            # Later instants are left out before they are multiplied: the product may be too large for int64.
+            instants = instants[: np.searchsorted(instants, beyond)]
+            yield offset_ns + instants * interval_ns
+            if len(instants) < len(numbers):
                 return
 
     def _instants_before(self, t_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,6 +25,9 @@ def gathered(pieces: Iterable[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]
     """The same arrivals in blocks of `BLOCK`, the last one shorter, none empty."""
     block, filled = np.empty(BLOCK, np.int64), 0
     for piece in pieces:
+        if filled == 0 and len(piece) == BLOCK:
+            yield piece
+            continue
         start = 0
         while start < len(piece):
             taken = min(BLOCK - filled, len(piece) - start)
@@ -38,7 +41,7 @@ def gathered(pieces: Iterable[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]
 
 
 def running_sums(
-    draw_gaps: Callable[[int], NDArray[np.float64]], mean_gap_s: float, start_ns: int, horizon_ns: int
+    fill_gaps: Callable[[NDArray[np.float64]], None], mean_gap_s: float, start_ns: int, horizon_ns: int
 ) -> Iterator[NDArray[np.int64]]:
     """Arrivals by adding gap to gap, each gap rounded to whole nanoseconds first.
 
@@ -46,8 +49,8 @@ def running_sums(
 
     Parameters
     ----------
-    draw_gaps : callable
-        n → the next n gaps, ndarray of float64, shape (n,), not negative. [s]
+    fill_gaps : callable
+        Fills an ndarray of float64, shape (n,), with the next n gaps, not negative. [s]
     mean_gap_s : float
         About how long a gap is, more than 0: decides how many are drawn at a time. [s]
     start_ns, horizon_ns : int
@@ -58,23 +61,21 @@ def running_sums(
     ndarray of int64, shape (m,)
         [ns]
     """
+    from simulator.distributions.rounding import add_up
+
     last_ns = start_ns
     while last_ns < horizon_ns:
         left_s = (horizon_ns - last_ns) / NS_PER_SECOND
-        gaps_s = draw_gaps(int(min(PIECE, left_s / mean_gap_s * 1.05 + 32)))
-        ends = bool(gaps_s.sum() > left_s + 1.0)
-        if ends:
-            # Gaps that begin a second beyond the horizon are left out: their sum may be too large for int64.
-            gaps_s = gaps_s[: np.searchsorted(np.cumsum(gaps_s), left_s + 1.0)]
-        arrival_ns = array_to_ns(gaps_s)
-        if len(arrival_ns):
-            arrival_ns[0] += last_ns
-            np.cumsum(arrival_ns, out=arrival_ns)
-            last_ns = int(arrival_ns[-1])
-        if ends or last_ns >= horizon_ns:
-            yield arrival_ns[: np.searchsorted(arrival_ns, horizon_ns)]
-            return
-        yield arrival_ns
+        block = np.empty(int(min(BLOCK, left_s / mean_gap_s * 1.05 + 32)))
+        filled = 0
+        for start in range(0, len(block), PIECE):
+            gaps = block[start : start + PIECE]
+            fill_gaps(gaps)
+            count, last_ns = add_up(gaps, last_ns, horizon_ns)
+            filled += count
+            if last_ns == horizon_ns:
+                break
+        yield block[:filled].view(np.int64)
 
 
 class UnitPoints:

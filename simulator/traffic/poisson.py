@@ -32,12 +32,11 @@ class Poisson(Arrivals):
             return iter(())
         generator, mean_gap_s = streams.generator("arrivals"), 1.0 / self.mean_rate
 
-        def gaps_s(n: int) -> NDArray[np.float64]:
-            gaps = generator.standard_exponential(n)
+        def fill(gaps: NDArray[np.float64]) -> None:
+            generator.standard_exponential(out=gaps)
             gaps *= mean_gap_s
-            return gaps
 
-        return running_sums(gaps_s, mean_gap_s, 0, horizon_ns)
+        return running_sums(fill, mean_gap_s, 0, horizon_ns)
 
     def rate(self, t_s: NDArray[np.float64], clock: Clock) -> NDArray[np.float64]:
         """The mean rate at all times [1/s]."""

@@ -52,17 +52,17 @@ class Renewal(Arrivals):
             shape, scale_s = 1.0 / self.cv**2, mean_gap_s * self.cv**2
             first_s *= start.standard_gamma(shape + 1.0) * self.cv**2
 
-        def gaps_s(n: int) -> NDArray[np.float64]:
+        def fill(gaps: NDArray[np.float64]) -> None:
             if self.cv == 0:
-                return np.full(n, mean_gap_s)
-            gaps = generator.standard_gamma(shape, n)
+                gaps.fill(mean_gap_s)
+                return
+            generator.standard_gamma(shape, out=gaps)
             gaps *= scale_s
-            return gaps
 
         first_ns = to_ns(first_s)
         if first_ns < horizon_ns:
             yield np.array([first_ns])
-            yield from running_sums(gaps_s, mean_gap_s, first_ns, horizon_ns)
+            yield from running_sums(fill, mean_gap_s, first_ns, horizon_ns)
 
     def rate(self, t_s: NDArray[np.float64], clock: Clock) -> NDArray[np.float64]:
         """The mean rate at all times, since the start is stationary [1/s]."""

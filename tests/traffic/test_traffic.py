@@ -391,3 +391,32 @@ def test_rare_traffic_over_a_century(name: str, made: Made, clock: Clock) -> Non
     cv = 3.0 if name == "renewal, cv 3" else 2.0
     assert abs(total - 284.0) < 5 * cv * math.sqrt(284.0)
     assert 0 == len(arrivals(made({**value, "mean_rate": "1e-30/s"}), clock, 3600.0))
+
+
+AGES = "23000000000h"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({**FLASH, "at": AGES}, 0.0),
+        ({**FLASH, "at": "0s", "ramp_up": "0s", "length": AGES}, 7200.0),
+        ({"kind": "ramp", "start_rate": "2/s", "end_rate": "0/s", "over": AGES}, 7200.0),
+        ({"kind": "growth", "start_rate": "2/s", "growth": "8%", "every": AGES}, 7200.0),
+        ({"kind": "periodic", "interval": AGES, "offset": "1h"}, 0.0),
+        ({"kind": "periodic", "interval": AGES, "offset": "59m", "requests": 2.5}, 2.5),
+        ({"kind": "periodic", "interval": "1s", "offset": AGES, "requests": 1e6}, 0.0),
+        ({"kind": "outage", "of": POISSON, "at": AGES, "length": AGES, "release": "1h"}, 7200.0),
+        ({"kind": "outage", "of": POISSON, "at": "0s", "length": AGES, "release": "0s"}, 0.0),
+        ({"kind": "outage", "of": POISSON, "at": "0s", "length": "1m", "release": AGES}, 7080.0),
+        ({**MORE_BURSTS, "of": POISSON, "burst_length": AGES}, 7200.0),
+    ],
+)
+def test_times_of_ages(value: dict[str, Any], expected: float, made: Made, clock: Clock) -> None:
+    """Durations of millions of years, far beyond int64, in runs of an hour: what is expected within it comes."""
+    traffic = made(value)
+    assert expected == pytest.approx(traffic.expected_count(0.0, 3600.0, clock), abs=1e-3)
+    drawn = arrivals(traffic, clock, 3600.0)
+    assert len(drawn) == pytest.approx(expected, abs=5.0 * math.sqrt(expected))
+    assert (np.diff(drawn) >= 0).all()
+    assert 0 <= drawn.min(initial=0)
