@@ -59,12 +59,11 @@ class Shifted(Distribution, Generic[Quantity, Inner]):
         inner = self.by.sampler(streams, purpose, *children)
         offset = float(self.offset)
 
-        def draw(n: int) -> NDArray[np.float64]:
-            values = inner.draw(n)
+        def fill(values: NDArray[np.float64]) -> None:
+            inner.fill(values)
             values += offset
-            return values
 
-        return Sampler(draw)
+        return Sampler(fill)
 
 
 class Part(BaseModel, Generic[Inner]):
@@ -143,11 +142,9 @@ class Mixture(Distribution, Generic[AnyPart]):
         # Every uniform draw is below the last edge that counts, whatever the last digit of the sum.
         edges[np.flatnonzero(weights)[-1] :] = 1.0
 
-        def draw(n: int) -> NDArray[np.float64]:
-            chosen = np.searchsorted(edges, choice.random(n), side="right")
-            values = np.empty(n)
+        def fill(values: NDArray[np.float64]) -> None:
+            chosen = np.searchsorted(edges, choice.random(len(values)), side="right")
             for i, sampler in enumerate(samplers):
-                np.copyto(values, sampler.draw(n), where=chosen == i)
-            return values
+                np.copyto(values, sampler.draw(len(values)), where=chosen == i)
 
-        return Sampler(draw)
+        return Sampler(fill)

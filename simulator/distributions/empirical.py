@@ -101,15 +101,14 @@ class _Empirical(Distribution):
     def sampler(self, streams: Streams, purpose: str, *children: int) -> Sampler:
         """Draws of one standard uniform each, U → value number ⌊U·n⌋ in ascending order."""
         generator = streams.generator(purpose, *children)
-        values = self.values_measured
-        count = len(values)
+        sample = self.values_measured
 
-        def draw(n: int) -> NDArray[np.float64]:
-            places = generator.random(n)
-            places *= count
-            return values[places.astype(np.int64)]
+        def fill(values: NDArray[np.float64]) -> None:
+            generator.random(out=values)
+            values *= len(sample)
+            values[:] = sample[values.astype(np.int64)]
 
-        return Sampler(draw)
+        return Sampler(fill)
 
 
 class EmpiricalDuration(_Empirical):

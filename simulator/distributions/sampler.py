@@ -9,10 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.units import array_to_ns
-
-#: Draws are made in pieces of this size: 64 kB stays in the processor's cache and below the size from which
-#: the C library fetches fresh pages for every array. It has no influence on any value.
+#: Draws are made in pieces of this size: 64 kB stays in the processor's cache. It has no influence on any value.
 PIECE: Final = 8192
 
 
@@ -24,11 +21,17 @@ class Sampler:
 
     Parameters
     ----------
-    draw : callable
-        n → the next n draws, ndarray of float64, shape (n,), in the unit of the distribution. [s or B]
+    fill : callable
+        Fills an ndarray of float64, shape (n,), with the next n draws, in the unit of the distribution. [s or B]
     """
 
-    draw: Callable[[int], NDArray[np.float64]]
+    fill: Callable[[NDArray[np.float64]], None]
+
+    def draw(self, n: int) -> NDArray[np.float64]:
+        """The next n draws, 0 or more [s or B]."""
+        values = np.empty(n)
+        self.fill(values)
+        return values
 
     def draw_ns(self, n: int, least_ns: int = 0) -> NDArray[np.int64]:
         """The next n draws of a duration in whole nanoseconds.
@@ -45,11 +48,14 @@ class Sampler:
         ndarray of int64, shape (n,)
             ``array_to_ns(draw(n), least_ns)``, made in pieces that stay in the cache. [ns]
         """
-        whole = np.empty(n, np.int64)
+        from simulator.distributions.rounding import round_to_ns
+
+        values = np.empty(n)
         for start in range(0, n, PIECE):
-            stop = min(start + PIECE, n)
-            whole[start:stop] = array_to_ns(self.draw(stop - start), least_ns)
-        return whole
+            piece = values[start : start + PIECE]
+            self.fill(piece)
+            round_to_ns(piece, least_ns)
+        return values.view(np.int64)
 
     def draw_bytes(self, n: int) -> NDArray[np.int64]:
         """The next n draws of a size, to the nearest whole byte, half to even.
@@ -59,8 +65,9 @@ class Sampler:
         ndarray of int64, shape (n,)
             [B]
         """
-        whole = np.empty(n, np.int64)
+        whole, values = np.empty(n, np.int64), np.empty(min(n, PIECE))
         for start in range(0, n, PIECE):
-            stop = min(start + PIECE, n)
-            np.rint(self.draw(stop - start), out=whole[start:stop], casting="unsafe")
+            piece = values[: n - start]
+            self.fill(piece)
+            np.rint(piece, out=whole[start : start + PIECE], casting="unsafe")
         return whole

@@ -42,7 +42,7 @@ class Constant(Distribution, Generic[Quantity]):
     def sampler(self, streams: Streams, purpose: str, *children: int) -> Sampler:
         """The value over and over."""
         value = float(self.value)
-        return Sampler(lambda n: np.full(n, value))
+        return Sampler(lambda values: values.fill(value))
 
 
 class Uniform(Distribution, Generic[Quantity]):
@@ -79,13 +79,12 @@ class Uniform(Distribution, Generic[Quantity]):
         generator = streams.generator(purpose, *children)
         low, width = float(self.low), float(self.high - self.low)
 
-        def draw(n: int) -> NDArray[np.float64]:
-            values = generator.random(n)
+        def fill(values: NDArray[np.float64]) -> None:
+            generator.random(out=values)
             values *= width
             values += low
-            return values
 
-        return Sampler(draw)
+        return Sampler(fill)
 
 
 class Exponential(Distribution, Generic[Quantity]):
@@ -115,9 +114,8 @@ class Exponential(Distribution, Generic[Quantity]):
         generator = streams.generator(purpose, *children)
         scale = float(self.mean_)
 
-        def draw(n: int) -> NDArray[np.float64]:
-            values = generator.standard_exponential(n)
+        def fill(values: NDArray[np.float64]) -> None:
+            generator.standard_exponential(out=values)
             values *= scale
-            return values
 
-        return Sampler(draw)
+        return Sampler(fill)

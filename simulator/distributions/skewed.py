@@ -104,13 +104,13 @@ class Lognormal(_Skewed[Quantity], Generic[Quantity]):
         generator = streams.generator(purpose, *children)
         mu, sigma = self.mu, self.sigma
 
-        def draw(n: int) -> NDArray[np.float64]:
-            values = generator.standard_normal(n)
+        def fill(values: NDArray[np.float64]) -> None:
+            generator.standard_normal(out=values)
             values *= sigma
             values += mu
-            return np.exp(values, out=values)
+            np.exp(values, out=values)
 
-        return Sampler(draw)
+        return Sampler(fill)
 
 
 class Gamma(Distribution, Generic[Quantity]):
@@ -150,12 +150,11 @@ class Gamma(Distribution, Generic[Quantity]):
         generator = streams.generator(purpose, *children)
         shape, scale = 1.0 / self.cv**2, float(self.mean_) * self.cv**2
 
-        def draw(n: int) -> NDArray[np.float64]:
-            values = generator.standard_gamma(shape, n)
+        def fill(values: NDArray[np.float64]) -> None:
+            generator.standard_gamma(shape, out=values)
             values *= scale
-            return values
 
-        return Sampler(draw)
+        return Sampler(fill)
 
 
 class Weibull(_Skewed[Quantity], Generic[Quantity]):
@@ -206,13 +205,12 @@ class Weibull(_Skewed[Quantity], Generic[Quantity]):
         generator = streams.generator(purpose, *children)
         power, scale = 1.0 / self.shape, self.scale
 
-        def draw(n: int) -> NDArray[np.float64]:
-            values = generator.standard_exponential(n)
+        def fill(values: NDArray[np.float64]) -> None:
+            generator.standard_exponential(out=values)
             np.power(values, power, out=values)
             values *= scale
-            return values
 
-        return Sampler(draw)
+        return Sampler(fill)
 
 
 def _log_weibull_moment_ratio(shape: float) -> float:
