@@ -50,10 +50,10 @@ def replication_blocks(
     scenario = scenario.realised(replication)
     columns = _Columns(Streams(scenario.seed, replication))
     wanted = [endpoint for endpoint in scenario.endpoints if not endpoints or endpoint.name in endpoints]
+    draws = {endpoint.name: _Draws(scenario, endpoint, columns) for endpoint in wanted}
     arrivals = scenario.traffic.blocks(columns.streams, scenario.clock, scenario.horizon)
-    for arrival_ns in _recut(arrivals, block):
-        columns.begin(len(arrival_ns))
-        yield {endpoint.name: _demand(scenario, endpoint, arrival_ns, columns) for endpoint in wanted}
+    for number, arrival_ns in enumerate(_recut(arrivals, block)):
+        yield {name: one.of(number, arrival_ns) for name, one in draws.items()}
 
 
 def draw_demand(scenario: Scenario, endpoint: str, replication: int = 0) -> Demand:
@@ -79,85 +79,103 @@ def draw_demand(scenario: Scenario, endpoint: str, replication: int = 0) -> Dema
     return Demand.joined(blocks) if blocks else Demand.from_arrays(nothing, service_ns=1)
 
 
+class _Column:
+    """One column of the current block, made once, however many endpoints ask for it.
+
+    Parameters
+    ----------
+    make : callable
+        n → the column's next n values, or its only one.
+    """
+
+    def __init__(self, make: Callable[[int], NDArray[Any]]) -> None:
+        self._make = make
+        self._block = -1
+        self._values: NDArray[Any] = np.empty(0)
+
+    def of(self, block: int, n: int) -> NDArray[Any]:
+        """The column of a block of n requests; blocks are asked for in order."""
+        if block != self._block:
+            self._block, self._values = block, self._make(n)
+        return self._values
+
+
 class _Columns:
-    """Columns of the current block, each (purpose, distribution) drawn once, however many endpoints ask for it."""
+    """The columns of a replication, one for each purpose and distribution."""
 
     def __init__(self, streams: Streams) -> None:
         self.streams = streams
-        self._n = 0
-        self._samplers: dict[tuple[str, str], Sampler] = {}
-        self._routing: np.random.Generator | None = None
-        self._drawn: dict[tuple[str, str], NDArray[Any]] = {}
+        self._columns: dict[tuple[str, str], _Column] = {}
 
-    def begin(self, n: int) -> None:
-        """Begin the next block, of n requests."""
-        self._n = n
-        self._drawn = {}
-
-    def time_ns(
-        self, purpose: str, distribution: DurationDistribution | Literal["none"], least_ns: int
-    ) -> NDArray[np.int64]:
+    def time_ns(self, purpose: str, distribution: DurationDistribution | Literal["none"], least_ns: int) -> _Column:
         """Column of a duration, `FOREVER` for "none" [ns]."""
         if isinstance(distribution, str):
-            return np.array([FOREVER])
+            return _constant(FOREVER)
         return self._column(
             purpose,
             distribution,
             lambda value: max(to_ns(value), least_ns),
-            lambda sampler: sampler.draw_ns(self._n, least_ns),
+            lambda sampler: lambda n: sampler.draw_ns(n, least_ns),
         )
 
-    def size_bytes(self, purpose: str, distribution: SizeDistribution) -> NDArray[np.int64]:
+    def size_bytes(self, purpose: str, distribution: SizeDistribution) -> _Column:
         """Column of a size, to the nearest byte [B]."""
-        return self._column(purpose, distribution, round, lambda sampler: sampler.draw_bytes(self._n))
+        return self._column(purpose, distribution, round, lambda sampler: sampler.draw_bytes)
 
-    def routing(self) -> NDArray[np.float64]:
+    def routing(self) -> _Column:
         """Uniform draws in [0, 1)."""
-        key = ("routing", "")
-        if key not in self._drawn:
-            if self._routing is None:
-                self._routing = self.streams.generator("routing")
-            self._drawn[key] = self._routing.random(self._n)
-        return self._drawn[key]
+        return self._only(("routing", ""), lambda: _Column(self.streams.generator("routing").random))
 
     def _column(
         self,
         purpose: str,
         distribution: Distribution,
         whole: Callable[[float], int],
-        draw: Callable[[Sampler], NDArray[np.int64]],
-    ) -> NDArray[np.int64]:
+        made_by: Callable[[Sampler], Callable[[int], NDArray[np.int64]]],
+    ) -> _Column:
+        value = distribution.constant()
+        if value is not None:
+            return _constant(whole(value))
         key = (purpose, distribution.model_dump_json())
-        if key not in self._drawn:
-            constant = distribution.constant()
-            if constant is not None:
-                self._drawn[key] = np.array([whole(constant)])
-            else:
-                if key not in self._samplers:
-                    self._samplers[key] = distribution.sampler(self.streams, purpose)
-                self._drawn[key] = draw(self._samplers[key])
-        return self._drawn[key]
+        return self._only(key, lambda: _Column(made_by(distribution.sampler(self.streams, purpose))))
+
+    def _only(self, key: tuple[str, str], make: Callable[[], _Column]) -> _Column:
+        if key not in self._columns:
+            self._columns[key] = make()
+        return self._columns[key]
 
 
-def _demand(scenario: Scenario, endpoint: Endpoint, arrival_ns: NDArray[np.int64], columns: _Columns) -> Demand:
-    """The current block's demand of one endpoint; what only a launch needs is left constant where nothing launches."""
-    startup, idle_timeout, lifetime = np.array([0]), np.array([FOREVER]), np.array([FOREVER])
-    if isinstance(endpoint, Serverless):
-        startup_time = scenario.startup_time(endpoint)
-        assert startup_time is not None, "checked when the scenario was read"
-        startup = columns.time_ns("startup", startup_time, 0)
-        idle_timeout = columns.time_ns("idle_timeout", endpoint.idle_timeout, 0)
-        lifetime = columns.time_ns("lifetime", endpoint.lifetime, 1)
-    return Demand(
-        arrival_ns=arrival_ns,
-        service_ns=columns.time_ns("service", scenario.service_time(endpoint), 1),
-        startup_ns=startup,
-        idle_timeout_ns=idle_timeout,
-        lifetime_ns=lifetime,
-        routing=columns.routing() if _routes_at_random(endpoint.pool()) else np.array([0.0]),
-        payload_in_bytes=columns.size_bytes("payload_in", scenario.model.payload_in),
-        payload_out_bytes=columns.size_bytes("payload_out", scenario.model.payload_out),
-    )
+def _constant(value: float) -> _Column:
+    """A column that is one value."""
+    values = np.array([value])
+    return _Column(lambda _: values)
+
+
+class _Draws:
+    """What one endpoint asks for; what only a launch needs is left constant where nothing launches."""
+
+    def __init__(self, scenario: Scenario, endpoint: Endpoint, columns: _Columns) -> None:
+        startup, idle_timeout, lifetime = _constant(0), _constant(FOREVER), _constant(FOREVER)
+        if isinstance(endpoint, Serverless):
+            startup_time = scenario.startup_time(endpoint)
+            assert startup_time is not None, "checked when the scenario was read"
+            startup = columns.time_ns("startup", startup_time, 0)
+            idle_timeout = columns.time_ns("idle_timeout", endpoint.idle_timeout, 0)
+            lifetime = columns.time_ns("lifetime", endpoint.lifetime, 1)
+        self._columns = {
+            "service_ns": columns.time_ns("service", scenario.service_time(endpoint), 1),
+            "startup_ns": startup,
+            "idle_timeout_ns": idle_timeout,
+            "lifetime_ns": lifetime,
+            "routing": columns.routing() if _routes_at_random(endpoint.pool()) else _constant(0.0),
+            "payload_in_bytes": columns.size_bytes("payload_in", scenario.model.payload_in),
+            "payload_out_bytes": columns.size_bytes("payload_out", scenario.model.payload_out),
+        }
+
+    def of(self, block: int, arrival_ns: NDArray[np.int64]) -> Demand:
+        """Demand of a block."""
+        n = len(arrival_ns)
+        return Demand(arrival_ns, **{name: column.of(block, n) for name, column in self._columns.items()})
 
 
 def _routes_at_random(pool: Pool) -> bool:
