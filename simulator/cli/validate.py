@@ -64,6 +64,7 @@ def _facts(file: str, scenario: Scenario) -> dict[str, Any]:
         "digest": scenario.digest(),
         "expected_requests": _expected_requests(scenario),
         "notes": scenario.notes(),
+        "uncertain": [{"name": one.name, "text": one.text, "middle": one.middle} for one in scenario.assumed],
         "assumptions": {endpoint.name: endpoint.assumptions() for endpoint in scenario.endpoints},
         "scenario": scenario.resolved(),
     }
@@ -79,6 +80,7 @@ def _told(file: str, scenario: Scenario) -> str:
     ]
     lines = [f"{file}: valid", *(f"  {name:<11} {text}" for name, text in facts)]
     lines += [f"  note        {note}" for note in scenario.notes()]
+    lines += [f"  uncertain   {one.name}: {one.text}" for one in scenario.assumed]
     assumed: dict[str, list[str]] = {}
     for endpoint in scenario.endpoints:
         for assumption in endpoint.assumptions():

@@ -24,7 +24,12 @@ _SMALLEST: Final = 1e-5
 
 
 def rules_of_thumb(reading: Reading) -> list[str]:
-    """One sentence a rule: hours or seconds times price, offered load, Erlang B, idle instances gone, Little's law."""
+    """One sentence a rule: hours or seconds times price, offered load, Erlang B, idle instances gone, Little's law.
+
+    None where something is uncertain: what was simulated is then the mean over many scenarios, none of which they fit.
+    """
+    if reading.scenario.assumed:
+        return []
     sentences = []
     for endpoint in reading.scenario.endpoints:
         if endpoint.kind == "real_time":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import checks
+from simulator.report import checks, uncertain
 from simulator.report.numbers import significant
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, number, records
@@ -14,6 +14,8 @@ from simulator.report.verdict import Answer, headline, judgement_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from simulator.study.results import Study
 
 #: What a bill counts as the time of a request: field of serverless endpoints.
 _BILLED: Final = {
@@ -90,6 +92,10 @@ def sections(reading: Reading, found: Answer, *, verbose: bool = False) -> Itera
     """
     yield verdict(reading, found)
     yield setting(reading)
+    if reading.scenario.assumed:
+        yield Sentences("Uncertain", tuple(uncertain.lines(reading)))
+        title = "Range of single replications"
+        yield Table(title, uncertain.columns(), uncertain.rows(reading), uncertain.remark(reading))
     yield latencies(reading)
     yield requests(reading)
     yield costs(reading)
@@ -257,17 +263,25 @@ def bill(reading: Reading) -> Table:
 
 def remarks(reading: Reading) -> Iterator[Sentences]:
     """What a reader must know: rules of thumb, warnings, what was billed, assumed, and how sure prices are."""
-    scenario, study = reading.scenario, reading.study
+    study = reading.study
     warnings = checks.warnings(reading)
     if warnings:
         yield Sentences("Warnings", tuple(warnings))
     rules = checks.rules_of_thumb(reading)
     if rules:
         yield Sentences("Rules of thumb", tuple(rules))
+    yield from taken_for_granted(study)
+    if study.notes():
+        yield Sentences("Notes", tuple(study.notes()))
+
+
+def taken_for_granted(study: Study) -> Iterator[Sentences]:
+    """What of the input a reader should doubt: what was billed, what is assumed, how sure prices are."""
+    varying = {one.path for one in study.scenario.assumed}
     billed = [
         f"{endpoint.name}: billed_time {endpoint.billed_time}: {_BILLED[endpoint.billed_time]}"
-        for endpoint in scenario.endpoints
-        if endpoint.kind == "serverless"
+        for position, endpoint in enumerate(study.scenario.endpoints)
+        if endpoint.kind == "serverless" and ("endpoints", position, "billed_time") not in varying
     ]
     if billed:
         yield Sentences("Billed", tuple(billed))
@@ -280,5 +294,3 @@ def remarks(reading: Reading) -> Iterator[Sentences]:
         yield Sentences("Assumed", tuple(f"{', '.join(names)}: {text}" for text, names in assumed.items()))
     if study.price_remarks():
         yield Sentences("Prices", tuple(study.price_remarks()))
-    if study.notes():
-        yield Sentences("Notes", tuple(study.notes()))

@@ -73,6 +73,8 @@ class HandMade:
             clock=Clock(starts_at=datetime(2026, 11, 23, tzinfo=UTC)),
             traffic=Poisson.model_validate({"kind": "poisson", "mean_rate": "2/s"}),
             price_sheet=load_sheet("aws/us-east-1/2026-11"),
+            assumed=(),
+            realised=lambda replication: self.scenario,
             service_time=lambda endpoint: service,
         )
 

@@ -97,7 +97,8 @@ def _plane(reading: Reading, limits: list[Objective], percentile: str, month: st
 def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
     seconds = frame["seconds"].to_numpy(np.float64)
     start_s = frame["start_s"].to_numpy(np.float64)
-    scenario = reading.scenario
+    # The series are those of replication 0.
+    scenario = reading.scenario.realised(0)
     counts = {name: frame[name].to_numpy(np.int64) for name in ("arrivals", "cold_starts", "throttled", "timed_out")}
     states = {name: frame[f"instances_{name}"].to_numpy(np.float64) for name in ("busy", "starting", "idle")}
     expected = [
