@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +45,13 @@ def _program_digest() -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
+def made_by() -> dict[str, str]:
+    """Version of each thing that the last bit of a result depends on."""
+    packages = {package: version(package) for package in _ARITHMETIC}
+    return {"endpointsim": __version__, "program": _program_digest(), **packages}
+
+
 def manifest_of(scenario: Scenario, engine: str, folder: Path) -> dict[str, Any]:
     """What a study is, before anything has been simulated."""
     try:
@@ -60,10 +68,9 @@ def manifest_of(scenario: Scenario, engine: str, folder: Path) -> dict[str, Any]
         "requested": scenario.replications,
         "prices": {"id": scenario.price_sheet.id, "digest": scenario.price_sheet.digest},
         "versions": {
-            "endpointsim": __version__,
-            "program": _program_digest(),
+            **made_by(),
             "python": platform.python_version(),
-            **{package: version(package) for package in (*_ARITHMETIC, "pandas")},
+            "pandas": version("pandas"),
         },
         "folder": data_folder.replace(os.sep, "/"),
         "scenario": scenario.resolved(),
@@ -116,9 +123,15 @@ def what_differs(found: dict[str, Any], wanted: dict[str, Any]) -> str | None:
     if found.get("engine") != wanted["engine"]:
         return f"it was simulated by the {found.get('engine')} engine, not by the {wanted['engine']} one"
     versions = found.get("versions", {})
-    for name in ("endpointsim", *_ARITHMETIC):
-        if versions.get(name) != wanted["versions"][name]:
-            return f"it was simulated with {name} {versions.get(name)}, here is {wanted['versions'][name]}"
-    if versions.get("program") != wanted["versions"]["program"]:
+    if versions.get("program") != wanted["versions"]["program"] and versions.get("endpointsim") == __version__:
         return "the program has been changed since"
-    return None
+    difference = other_version(versions)
+    return f"it was simulated with {difference}" if difference else None
+
+
+def other_version(theirs: Mapping[str, Any]) -> str:
+    """The first version that is not that of this process, as "numpy 2.3.1, here is 2.4.6"; empty if there is none."""
+    for name, here in made_by().items():
+        if theirs.get(name) != here:
+            return f"{name} {theirs.get(name)}, here is {here}"
+    return ""

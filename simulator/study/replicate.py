@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-import numpy as np
-
-from simulator import __version__
 from simulator.demand import replication_blocks
 from simulator.engines import compiled, reference
 from simulator.engines.pool import Pool
@@ -21,12 +18,11 @@ from simulator.measures.percentiles import LEVELS, Level, level
 from simulator.measures.tally import Tally
 from simulator.measures.timeline import Timeline, TimelineTally
 from simulator.scenario.model import Scenario
+from simulator.study.manifest import made_by, other_version
 from simulator.traffic.drawn import MinuteTally
 from simulator.units import to_ns
 
 Engine = Literal["compiled", "reference"]
-#: What the last bit of a result depends on.
-VERSIONS: Final = f"endpointsim {__version__} and NumPy {np.__version__}"
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 
 
@@ -46,8 +42,8 @@ class Task:
         Names of those to simulate; empty: all. Records are then of these endpoints only.
     study : int
         Number of the study among those that run together.
-    made_by : str
-        Versions that the results depend on; a worker that has others refuses.
+    made_by : dict of str to str
+        Versions that the results depend on (`manifest.made_by`); a worker that has others refuses.
     """
 
     scenario: Scenario
@@ -55,7 +51,7 @@ class Task:
     engine: Engine
     endpoints: tuple[str, ...] = ()
     study: int = 0
-    made_by: str = VERSIONS
+    made_by: dict[str, str] = field(default_factory=made_by)
 
 
 @dataclass(frozen=True)
@@ -127,8 +123,9 @@ def replicate(task: Task, tell: Callable[[int], None] | None = None) -> list[Rec
     InputError
         If the task comes from a process with other versions.
     """
-    if task.made_by != VERSIONS:
-        raise InputError(f"a worker has {VERSIONS}, the study was begun with {task.made_by}; install the same there")
+    difference = other_version(task.made_by)
+    if difference:
+        raise InputError(f"the study was begun with {difference} in a worker process; install the same everywhere")
     return [_record(task, number, tell or (lambda _: None)) for number in task.numbers]
 
 
