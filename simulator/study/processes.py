@@ -90,7 +90,7 @@ class OwnPool:
                 # Processes begin deaf to interrupts, until they can say that they ignore them.
                 with put_off():
                     for task in waiting:
-                        work = (task.numbers, task.engine, task.endpoints, task.study, task.made_by)
+                        work = (task.study, task.numbers, task.engine, task.endpoints)
                         task_of[self._open_pool().submit(_in_worker, *work)] = task
             except BrokenProcessPool as error:
                 failure = error
@@ -169,10 +169,8 @@ def _end_with_the_parent() -> None:
         os._exit(1)
 
 
-def _in_worker(
-    numbers: tuple[int, ...], engine: Engine, endpoints: tuple[str, ...], study: int, made_by: dict[str, str]
-) -> list[Record]:
-    return replicate(Task(_scenarios[study], numbers, engine, endpoints, study, made_by), _count)
+def _in_worker(study: int, numbers: tuple[int, ...], engine: Engine, endpoints: tuple[str, ...]) -> list[Record]:
+    return replicate(Task(_scenarios[study], numbers, engine, endpoints, study), _count)
 
 
 def _count(requests: int) -> None:
