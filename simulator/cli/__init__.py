@@ -28,6 +28,8 @@ _NEW_OBJECTS: Final = 200_000
 COMMANDS: Final[dict[str, str]] = {
     "compare": "Compare endpoints for traffic given by options alone.",
     "run": "Run a scenario: verdict, costs and latencies with their intervals.",
+    "stress": "Put a scenario to stresses: what breaks, at which severity, and who survives.",
+    "sensitivity": "Which uncertain assumption of a scenario matters, and what would change the answer.",
     "validate": "Check scenario files and say what they assume.",
     "init": "Write a commented scenario to start from.",
     "prices": "List and show the bundled price sheets.",
