@@ -65,7 +65,7 @@ def _facts(file: str, scenario: Scenario) -> dict[str, Any]:
         "expected_requests": _expected_requests(scenario),
         "notes": scenario.notes(),
         "uncertain": [{"name": one.name, "text": one.text, "middle": one.middle} for one in scenario.assumed],
-        "assumptions": {endpoint.name: endpoint.assumptions() for endpoint in scenario.endpoints},
+        "assumptions": scenario.assumptions(),
         "scenario": scenario.resolved(),
     }
 
@@ -82,9 +82,9 @@ def _told(file: str, scenario: Scenario) -> str:
     lines += [f"  note        {note}" for note in scenario.notes()]
     lines += [f"  uncertain   {one.name}: {one.text}" for one in scenario.assumed]
     assumed: dict[str, list[str]] = {}
-    for endpoint in scenario.endpoints:
-        for assumption in endpoint.assumptions():
-            assumed.setdefault(assumption, []).append(endpoint.name)
+    for name, assumptions in scenario.assumptions().items():
+        for assumption in assumptions:
+            assumed.setdefault(assumption, []).append(name)
     lines += [f"  assumed     {', '.join(names)}: {assumption}" for assumption, names in assumed.items()]
     return "\n".join(lines)
 

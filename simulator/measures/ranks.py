@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from simulator.measures.intervals import NO_DATA, Estimate
 
+#: Numbers, NaN where there is none.
+Values = Sequence[float] | NDArray[np.float64]
 #: Correlations closer to 1 than this are taken for this, so that the interval has a length.
 _NEARLY_ONE: Final = 1.0 - 1e-9
 
 
-def rank_correlation(first: Sequence[float], second: Sequence[float], level: float) -> Estimate:
+def rank_correlation(first: Values, second: Values, level: float) -> Estimate:
     """Spearman's rank correlation with its interval, by Fisher's z and the standard error of Bonett and Wright [1]_.
 
     Parameters
     ----------
-    first, second : sequences of float
+    first, second : sequences or arrays of float
         Of the same length; pairs with NaN are left out.
     level : float
         Confidence level.
@@ -48,7 +50,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], level: flo
     return Estimate(value, min(low, value), max(high, value), level, n, "Spearman's rank correlation, Fisher's z")
 
 
-def share_between_groups(groups: Sequence[float], values: Sequence[float], level: float) -> Estimate:
+def share_between_groups(groups: Values, values: Values, level: float) -> Estimate:
     """Share of the variance of ranks that lies between groups, 0 to 1 (Kruskal and Wallis' H over n − 1 [1]_).
 
     The like of a squared rank correlation where the input is a choice without an order; without an interval, and chance
@@ -71,7 +73,14 @@ def share_between_groups(groups: Sequence[float], values: Sequence[float], level
     return Estimate(share, None, None, level, n, "share of the variance of ranks between the options")
 
 
-def _ranked(first: Sequence[float], second: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def differs(share: Estimate, groups: int, level: float) -> bool:
+    """Whether a share between groups is more than chance makes, but for 1 − level of cases (H taken for χ²)."""
+    from scipy.special import chdtrc
+
+    return share.value is not None and float(chdtrc(groups - 1, (share.n - 1) * share.value)) < 1 - level
+
+
+def _ranked(first: Values, second: Values) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Ranks of the pairs that are whole, equal values sharing theirs."""
     pairs = np.array([first, second], np.float64)
     pairs = pairs[:, ~np.isnan(pairs).any(axis=0)]

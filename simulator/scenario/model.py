@@ -33,6 +33,7 @@ from simulator.scenario.assumptions import Assumption
 from simulator.scenario.checks import problems_between_fields
 from simulator.scenario.finding import TAKEN_OUT, holds_assumptions
 from simulator.scenario.places import KeyPath
+from simulator.scenario.plan import PlanBlock
 from simulator.scenario.precision import Precision
 from simulator.scenario.stress import StressBlock
 from simulator.scenario.uncertain import Uncertain
@@ -164,6 +165,7 @@ class Scenario(BaseModel):
         description="Endpoint that the others are compared with; the first by default.",
     )
     stress: StressBlock | None = Field(None, description="What `endpointsim stress` puts it to; changes nothing else.")
+    plan: PlanBlock | None = Field(None, description="What `endpointsim plan` chooses from; changes nothing else.")
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _price_sheet: PriceSheet = PrivateAttr()
@@ -259,6 +261,16 @@ class Scenario(BaseModel):
     def assumed(self) -> tuple[Assumption, ...]:
         """What is uncertain in it: traffic, model, endpoints, prices, and by name in each."""
         return self._uncertain.assumptions if self._uncertain is not None else ()
+
+    def assumptions(self) -> dict[str, list[str]]:
+        """Endpoint → what is assumed where nothing is published, but for what is uncertain."""
+        uncertain = {(one.path[1], str(one.path[2])) for one in self.assumed if one.path[0] == "endpoints"}
+        return {
+            endpoint.name: [
+                text for text in endpoint.assumptions() if (position, text.partition(" ")[0]) not in uncertain
+            ]
+            for position, endpoint in enumerate(self.endpoints)
+        }
 
     def drawn(self, replication: int) -> dict[str, Any]:
         """The values of its assumptions in one replication, by their names, as a file would hold them.

@@ -287,14 +287,8 @@ class Study:
         return self._samples[endpoint].histogram
 
     def assumptions(self) -> dict[str, list[str]]:
-        """Endpoint → what is assumed where nothing is published; what is uncertain is told by `Scenario.assumed`."""
-        uncertain = {(one.path[1], str(one.path[2])) for one in self.scenario.assumed if one.path[0] == "endpoints"}
-        return {
-            endpoint.name: [
-                text for text in endpoint.assumptions() if (position, text.partition(" ")[0]) not in uncertain
-            ]
-            for position, endpoint in enumerate(self.scenario.endpoints)
-        }
+        """Endpoint → what is assumed where nothing is published."""
+        return self.scenario.assumptions()
 
     def notes(self) -> list[str]:
         """What a reader of the numbers must know; one sentence each."""

@@ -82,7 +82,7 @@ def crossed(generator: np.random.Generator, variance: tuple[float, float, float]
 @pytest.mark.parametrize("shape", ["normal", "uniform, Latin hypercube", "Laplace"])
 @pytest.mark.parametrize("variance", [(6.0, 1.0, 3.0), (90.0, 2.0, 8.0), (1.0, 4.0, 5.0)])
 def test_intervals_hold_the_truth_as_often_as_they_say(variance: tuple[float, float, float], shape: str) -> None:
-    """Of 200 studies at 95 % each of the three intervals misses the truth at most 22 times; 10 are due, more than 22 in 2 of 10,000 tries."""
+    """Of 200 studies at 95 % each of the three intervals misses the truth at most 22 times, 10 are due."""
     generator = np.random.default_rng(20261125)
     truth = np.array(variance) / sum(variance)
     missed = np.zeros(3)
