@@ -75,7 +75,7 @@ class Stress(ABC):
 
     def text(self, severity: float) -> str:
         """A severity in words: ``2.83×``, ``15 min``."""
-        return f"{severity:.3g}×"
+        return f"{severity:.0f}×" if severity >= 1000 else f"{severity:.3g}×"
 
 
 def rounded(severity: float) -> float:
