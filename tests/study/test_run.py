@@ -1,56 +1,21 @@
-"""Running a study: the same records wherever it runs, and what happens when it is interrupted."""
+"""Running a study: what a record depends on, and what happens when it is interrupted."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import pickle
 import subprocess
 import sys
 import textwrap
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulator.errors import InputError, SimulatorError
+from simulator.errors import InputError
 from simulator.study import replicate as replicating
-from simulator.study.executors import worker_count
 from simulator.study.replicate import Task
 from simulator.study.run import Progress, run
-from simulator.study.tasks import tasks_of
 from tests.study.scenarios import BASE, scenario
-
-
-class Backwards(Executor):
-    """Runs tasks last first, through pickle as a cluster does."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Future[Any], bytes]] = []
-
-    def submit(self, function: Any, /, *given: Any, **named: Any) -> Future[Any]:
-        """Keep the task; run all when the sixth has come."""
-        future: Future[Any] = Future()
-        self._waiting.append((future, pickle.dumps((function, given, named))))
-        if len(self._waiting) == 6:
-            for waiting, packed in reversed(self._waiting):
-                work, args, kwargs = pickle.loads(packed)
-                waiting.set_result(pickle.loads(pickle.dumps(work(*args, **kwargs))))
-        return future
-
-
-def test_records_are_the_same_wherever_they_are_made() -> None:
-    """In process, on 2 and 3 processes, on threads, and on an executor that works backwards: equal to the last bit."""
-    expected = run(scenario())
-    assert 6 == len(expected.records)
-    assert [0, 1, 2, 3, 4, 5] == [record.number for record in expected.records]
-    for jobs in (2, 3):
-        assert expected == run(scenario(), jobs=jobs)
-    with ThreadPoolExecutor(2) as threads:
-        assert expected == run(scenario(), executor=threads)
-    assert expected == run(scenario(), executor=Backwards())
 
 
 def test_both_engines_give_the_same_records() -> None:
@@ -129,18 +94,6 @@ def test_interrupted_before_anything_finished_there_is_no_study(monkeypatch: pyt
         run(scenario())
 
 
-def test_an_interrupted_pool_leaves_no_process_behind() -> None:
-    """Interrupted on two processes: finished replications are kept, and the workers are gone."""
-
-    def stop(state: Progress) -> None:
-        if state.finished:
-            raise KeyboardInterrupt
-
-    study = run(scenario(), 12, jobs=2, progress=stop)
-    assert 1 <= len(study.records) < 12
-    assert [] == multiprocessing.active_children()
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of process groups are POSIX")
 def test_control_c_ends_a_study_quietly(tmp_path: Path) -> None:
     """A script on two processes that gets SIGINT, with its workers, prints a partial study and no traceback."""
@@ -176,17 +129,6 @@ def test_control_c_ends_a_study_quietly(tmp_path: Path) -> None:
     assert "False" == complete
 
 
-def _die(*_: object) -> None:
-    os._exit(1)
-
-
-def test_a_dead_worker_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that is killed ends the study with a message, not with a hang."""
-    monkeypatch.setattr("simulator.study.processes._in_worker", _die)
-    with pytest.raises(SimulatorError, match="ended unexpectedly"):
-        run(scenario(), jobs=2)
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -203,27 +145,6 @@ def test_arguments_out_of_range_are_refused(given: dict[str, Any], message: str)
     with pytest.raises(InputError, match=r".") as caught:
         run(scenario(), **given)
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("replications", "horizon", "workers", "sizes"),
-    [
-        (6, "20m", 1, [1] * 6),
-        (100, "20m", 2, [12] * 8 + [4]),
-        (100, "30d", 2, [1] * 100),
-        (6, "20m", None, [1] * 6),
-    ],
-)
-def test_tasks_are_worth_sending(replications: int, horizon: str, workers: int | None, sizes: list[int]) -> None:
-    """Short replications go together, at least four tasks a worker; long ones go alone; numbers stay in order."""
-    tasks = tasks_of(scenario(horizon=horizon), range(replications), "compiled", workers)
-    assert sizes == [len(task.numbers) for task in tasks]
-    assert list(range(replications)) == [number for task in tasks for number in task.numbers]
-
-
-def test_auto_is_at_least_one() -> None:
-    """As many processes as processors this process may use."""
-    assert worker_count("auto") >= 1
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")
