@@ -97,6 +97,8 @@ def _run(scenario: Scenario) -> Iterator[Finding]:
     if scenario.baseline not in names:
         yield ("baseline",), f'no endpoint is named "{scenario.baseline}", {nearest(scenario.baseline, names)}'
     yield from _precision(scenario, names)
+    if scenario.plan is not None:
+        yield from scenario.plan.problems(scenario.endpoints)
 
 
 def _precision(scenario: Scenario, names: list[str]) -> Iterator[Finding]:
