@@ -40,7 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("units", "errors", "streams", "engines", "distributions", "traffic", "prices", "endpoints"),
         *("scenario", "demand", "measures", "files"),
     },
-    "questions": {"units", "errors", "engines", "traffic", "endpoints", "scenario", "demand", "measures", "study"},
+    "questions": {
+        *("units", "errors", "streams", "engines", "traffic", "endpoints", "scenario", "demand", "measures", "study"),
+    },
     "report": {
         *("units", "errors", "engines", "traffic", "prices", "endpoints", "scenario", "measures", "study", "questions"),
     },

@@ -120,13 +120,21 @@ def simulating_options(function: Function) -> Function:
     return function
 
 
-def studies(scenarios: Sequence[Scenario], simulating: Simulating) -> list[Study]:
-    """Studies of some scenarios, as the options say, with progress on standard error."""
+def studies(scenarios: Sequence[Scenario], simulating: Simulating, *, tells: bool = True) -> list[Study]:
+    """Studies of some scenarios, as the options say, with progress on standard error.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+    simulating : Simulating
+    tells : bool
+        Whether to say what is there already.
+    """
     from simulator.cli.progress import progress
     from simulator.study.run import asked, run_all
 
     scenarios = [asked(one, simulating.replications, simulating.seed) for one in scenarios]
-    if not simulating.no_results and not simulating.quiet:
+    if tells and not simulating.no_results and not simulating.quiet:
         _tell_what_is_there(scenarios, simulating)
     with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
         return run_all(
