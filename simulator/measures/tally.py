@@ -18,7 +18,7 @@ from simulator.measures.measured import Measured
 from simulator.measures.percentiles import LEVELS, Level, rank
 from simulator.measures.sweeps import gather
 from simulator.measures.usage import Usage
-from simulator.units import FOREVER, to_ns
+from simulator.units import to_ns
 
 #: Up to so many completed requests percentiles are exact; beyond, they come from the histogram (0.4 %).
 KEPT: Final = 2_000_000
@@ -69,20 +69,13 @@ class Tally:
     ) -> None:
         self._pool = pool
         self._from_ns, self._until_ns = from_ns, until_ns
-        self._overhead_ns = overhead_ns
-        self._granularity_ns = granularity_ns
-        self._billed_overhead_ns = billed_overhead_ns
-        self._bills_startup = bills_startup
-        self._limits = np.array(sorted(set(limits_ns)), np.int64)
         self._levels = tuple(sorted(set(levels)))
-        self._counts = np.zeros(kernels.COUNTS, np.int64)
-        self._sums = np.zeros(kernels.SUMS, np.uint64)
-        self._carries = np.zeros(kernels.SUMS, np.int64)
-        self._below = np.zeros(len(self._limits), np.int64)
-        self._histogram = np.zeros(BINS, np.int64)
-        self._extremes = np.array([FOREVER, 0], np.int64)
-        self._latencies = np.empty(keep, np.int64)
-        self._busy_until = np.zeros(pool.standing if pool.places > 1 else 0, np.int64)
+        self._rules = kernels.Rules(
+            pool.standing, from_ns, until_ns, overhead_ns, granularity_ns, billed_overhead_ns, bills_startup
+        )
+        limits = np.array(sorted(set(limits_ns)), np.int64)
+        self._sums = kernels.empty_sums(limits, keep, pool.standing if pool.places > 1 else 0)
+        self._room = kernels.empty_stretch()
         self._data_in = self._data_out = 0
         self._any = False
         self._concurrency: Peak | None = Peak(from_ns, until_ns)
@@ -118,67 +111,42 @@ class Tally:
     def add(self, settled: Settled) -> None:
         """Add what an engine has settled: requests in order of arrival, and instances."""
         self._instances.add(settled)
-        demand, requests = settled.demand, settled.requests
+        demand, requests, sums = settled.demand, settled.requests, self._sums
         if len(demand) == 0:
             return
         self._any = True
-        first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
-        if first > 0:
-            self._add_rows(demand.rows(0, first), requests.rows(0, first), measured=False)
-        if first == 0:
-            self._add_rows(demand, requests, measured=True)
-        elif first < len(demand):
-            self._add_rows(demand.rows(first, len(demand)), requests.rows(first, len(demand)), measured=True)
-        if self._counts[kernels.COMPLETED] > len(self._latencies):
-            self._latencies = np.empty(0, np.int64)
-        self._add_peaks(demand.arrival_ns, requests)
+        first = 0
+        if demand.arrival_ns[0] < self._from_ns:
+            first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
+        before = sums.counts.copy()
+        kernels.tally_block(self._rules, kernels.rows_of(demand, requests), first, sums, self._room)
+        more = sums.counts - before
+        self._add_bytes(demand, requests, first, more)
+        if 0 < len(sums.kept_ns) < sums.counts[kernels.COMPLETED]:
+            self._sums = sums._replace(kept_ns=np.empty(0, np.int64))
+        self._add_peaks(demand.arrival_ns, requests, client_gone=more[kernels.CLIENT_GONE_ALL] > 0)
 
-    def _add_rows(self, demand: Demand, requests: Requests, *, measured: bool) -> None:
-        kernels.tally_block(
-            demand.arrival_ns,
-            demand.service_ns,
-            requests.outcome,
-            requests.reason,
-            requests.start_ns,
-            requests.response_ns,
-            requests.release_ns,
-            requests.instance,
-            requests.is_cold,
-            measured,
-            self._pool.standing,
-            self._from_ns,
-            self._until_ns,
-            self._overhead_ns,
-            self._granularity_ns,
-            self._billed_overhead_ns,
-            self._bills_startup,
-            self._limits,
-            self._counts,
-            self._sums,
-            self._carries,
-            self._below,
-            self._histogram,
-            self._extremes,
-            self._latencies,
-            self._busy_until,
-        )
-        if measured:
-            # Without a payload there is nothing to look for.
-            if demand.payload_in_bytes.any():
-                self._data_in += _bytes(demand.payload_in_bytes, requests.start_ns != NONE)
-            if demand.payload_out_bytes.any():
-                self._data_out += _bytes(demand.payload_out_bytes, requests.outcome == Outcome.COMPLETED)
+    def _add_bytes(self, demand: Demand, requests: Requests, first: int, more: NDArray[np.int64]) -> None:
+        """Add the request bytes of the rows served and the response bytes of those completed, from `first` on."""
+        sizes_in, sizes_out = demand.payload_in_bytes, demand.payload_out_bytes
+        if len(sizes_in) == 1:
+            self._data_in += int(sizes_in[0]) * int(more[kernels.SERVED])
+        else:
+            self._data_in += total(sizes_in[first:][requests.start_ns[first:] != NONE])
+        if len(sizes_out) == 1:
+            self._data_out += int(sizes_out[0]) * int(more[kernels.COMPLETED])
+        else:
+            self._data_out += total(sizes_out[first:][requests.outcome[first:] == Outcome.COMPLETED])
 
-    def _add_peaks(self, arrival_ns: NDArray[np.int64], requests: Requests) -> None:
+    def _add_peaks(self, arrival_ns: NDArray[np.int64], requests: Requests, *, client_gone: bool) -> None:
         """Look for the most places occupied at once, unless it is known without looking.
 
         It is when the pool was seen full, and where a launch was seen since the start of the run: an instance is
         launched only when none is idle, so the most places occupied is the most instances there.
         """
         settled_ns = int(arrival_ns[-1])
-        timed_out = requests.outcome == Outcome.TIMED_OUT
-        if timed_out.any():
-            served = np.flatnonzero(timed_out & (requests.start_ns != NONE))
+        if client_gone:
+            served = np.flatnonzero((requests.outcome == Outcome.TIMED_OUT) & (requests.start_ns != NONE))
             gone = np.maximum(requests.start_ns[served], requests.response_ns[served])
             self._client_gone.add(gone, requests.release_ns[served], settled_ns)
         if self._concurrency is None or self._seen_full() or self._peak_is_instances():
@@ -196,7 +164,7 @@ class Tally:
 
     def _seen_full(self) -> bool:
         """Whether a measured request found every place occupied."""
-        counts = self._counts
+        counts = self._sums.counts
         if self._pool.launches:
             return bool(counts[kernels.THROTTLED + Reason.CONCURRENCY])
         if self._pool.routing is not Routing.CENTRAL_QUEUE:
@@ -204,7 +172,7 @@ class Tally:
         return bool(counts[kernels.WAITED] or counts[kernels.THROTTLED + Reason.QUEUE_FULL])
 
     def _peak_is_instances(self) -> bool:
-        return self._pool.launches and self._from_ns == 0 and bool(self._counts[kernels.COLD_ALL])
+        return self._pool.launches and self._from_ns == 0 and bool(self._sums.counts[kernels.COLD_ALL])
 
     def _concurrency_max(self, instances_max: int) -> int:
         if self._concurrency is not None:
@@ -221,16 +189,17 @@ class Tally:
         BrokenIdentityError
             If requests were lost, or requests and instances disagree about the time that they spent together.
         """
-        counts = [int(count) for count in self._counts]
-        sums = [(int(c) << 64) + int(s) for c, s in zip(self._carries, self._sums, strict=True)]
+        counts = self._sums.counts.tolist()
+        low, carries = self._sums.low.tolist(), self._sums.carries.tolist()
+        sums = [(carry << 64) + one for one, carry in zip(low, carries, strict=True)]
         pool, span_ns = self._pool, self._until_ns - self._from_ns
         there_from_start = pool.standing + (1 if pool.starts_warm and self._any else 0)
         time = self._instances.finish(there_from_start)
         completed = counts[kernels.COMPLETED]
         places_ns = pool.standing * pool.places * span_ns if not pool.launches else time.there_ns
-        busy_ns = sums[kernels.BUSY] if len(self._busy_until) else sums[kernels.IN_SERVICE]
+        busy_ns = sums[kernels.BUSY] if len(self._sums.busy_until_ns) else sums[kernels.IN_SERVICE]
         self._check(counts, sums, time, busy_ns)
-        exact = completed <= len(self._latencies)
+        exact = completed <= len(self._sums.kept_ns)
         return Measured(
             span_ns=span_ns,
             requests=counts[kernels.REQUESTS],
@@ -241,15 +210,15 @@ class Tally:
             cold_starts=counts[kernels.COLD_COMPLETED],
             failed_launches=counts[kernels.FAILED_LAUNCHES],
             spillover=counts[kernels.SPILLOVER],
-            latency_ns=sums[kernels.LATENCY] + completed * self._overhead_ns,
+            latency_ns=sums[kernels.LATENCY] + completed * self._rules.overhead_ns,
             waiting_ns=sums[kernels.WAITING],
             penalty_ns=sums[kernels.PENALTY],
-            least_ns=int(self._extremes[0]) if completed else None,
-            greatest_ns=int(self._extremes[1]) if completed else None,
+            least_ns=int(self._sums.extremes_ns[0]) if completed else None,
+            greatest_ns=int(self._sums.extremes_ns[1]) if completed else None,
             percentiles_ns=self._percentiles(completed, exact),
             exact=exact,
-            histogram=Histogram.from_dense(self._histogram),
-            below=tuple(zip(self._limits.tolist(), self._below.tolist(), strict=True)),
+            histogram=Histogram.from_dense(self._sums.histogram),
+            below=tuple(zip(self._sums.limits_ns.tolist(), self._sums.below.tolist(), strict=True)),
             in_service_ns=sums[kernels.IN_SERVICE],
             starting_ns=time.starting_ns,
             client_gone_ns=sums[kernels.CLIENT_GONE],
@@ -276,12 +245,13 @@ class Tally:
         levels = [level for level in self._levels if level.enough(completed)] if completed else []
         if not levels:
             return ()
+        sums = self._sums
         if exact:
-            values = select(self._latencies[:completed], self._histogram, [rank(v.share, completed) for v in levels])
+            values = select(sums.kept_ns[:completed], sums.histogram, [rank(v.share, completed) for v in levels])
         else:
-            histogram = Histogram.from_dense(self._histogram)
+            histogram = Histogram.from_dense(sums.histogram)
             # The middle of the first or last bin may lie outside what was seen.
-            least, greatest = (int(extreme) for extreme in self._extremes)
+            least, greatest = sums.extremes_ns.tolist()
             values = [min(max(histogram.quantile_ns(level.share), least), greatest) for level in levels]
         return tuple(zip(levels, values, strict=True))
 
@@ -291,7 +261,7 @@ class Tally:
         ended += sum(counts[kernels.THROTTLED :])
         claims = {
             "every request ends in exactly one way": (counts[kernels.REQUESTS], ended),
-            "every latency is in the histogram": (counts[kernels.COMPLETED], int(self._histogram.sum())),
+            "every latency is in the histogram": (counts[kernels.COMPLETED], int(self._sums.histogram.sum())),
             "a served request occupies its place for its service time": (0, counts[kernels.MISSERVED]),
             "an instance was launched for each cold request": (counts[kernels.COLD_ALL], time.launched),
             "launches fail on both sides": (counts[kernels.FAILED_ALL], time.failed),
@@ -333,9 +303,3 @@ def select(values: NDArray[np.int64], counts: NDArray[np.int64], ranks: Sequence
         place = one - int(upto[index] - counts[index]) - 1
         found.append(int(np.partition(inside, place)[place]))
     return found
-
-
-def _bytes(column: NDArray[np.int64], counted: NDArray[np.bool_]) -> int:
-    if len(column) == 1 != len(counted):
-        return int(column[0]) * int(counted.sum())
-    return total(column[counted])

@@ -171,6 +171,36 @@ def test_sums_beyond_int64_are_exact() -> None:
     assert checked >= 5
 
 
+@pytest.mark.parametrize("granularity_ns", [1, 3, 7_777_777, 10**6, 2**51 - 1, 2**62])
+@pytest.mark.parametrize("billed_overhead_ns", [0, 12_345_678_901])
+@pytest.mark.parametrize("longest_ns", [10**12, 2**51 - 1, 2**53 + 1])
+def test_billed_time_is_rounded_up_exactly(granularity_ns: int, billed_overhead_ns: int, longest_ns: int) -> None:
+    """Services just below, at and just above multiples of the granularity, where floating point could be off by one."""
+    services = [service for service in (1, longest_ns) if service > 0]
+    for k in (1, 2, 3, 1000, longest_ns // granularity_ns):
+        services += [k * granularity_ns - billed_overhead_ns + d for d in (-1, 0, 1)]
+    services = [service for service in services if 0 < service <= longest_ns] * 200
+    pool = Pool(0, True, Routing.MOST_RECENTLY_IDLE)
+    demand = Demand.from_arrays(np.arange(len(services)), services)
+    found = tallied(
+        *(pool, demand, compiled.simulate(pool, demand), []),
+        from_ns=0,
+        until_ns=FOREVER,
+        granularity_ns=granularity_ns,
+        billed_overhead_ns=billed_overhead_ns,
+    )
+    units = [-(-(service + billed_overhead_ns) // granularity_ns) for service in services]
+    assert sum(min(n * granularity_ns, FOREVER) for n in units) == found.usage.on_demand_ns
+
+
+def test_a_service_that_begins_at_the_end_of_time_costs_nothing() -> None:
+    """A startup that saturates leaves no time to serve, and none to be billed."""
+    pool = Pool(0, True, Routing.MOST_RECENTLY_IDLE)
+    demand = Demand.from_arrays([SECOND, 2 * SECOND], SECOND, startup_ns=[FOREVER - 1, 0])
+    found = tallied(pool, demand, compiled.simulate(pool, demand), [], from_ns=0, until_ns=FOREVER)
+    assert (2, SECOND) == (found.usage.served, found.usage.on_demand_ns)
+
+
 def one_instance(services: int) -> tuple[Pool, Demand, Run]:
     pool = Pool(0, True, Routing.MOST_RECENTLY_IDLE)
     demand = Demand.from_arrays(np.arange(1, services + 1) * SECOND, SECOND // 2, startup_ns=SECOND // 4)
