@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.report import precision, uncertain
+from simulator.report import advice, precision, uncertain
 from simulator.report.reading import Reading, estimate_of, number, records
 from simulator.report.sections import Section, Sentences, Table, sections
 from simulator.report.verdict import answer
@@ -82,6 +82,7 @@ def facts(study: Study) -> dict[str, Any]:
         "bill_lines": [{name: _plain(value) for name, value in row.items()} for row in reading.bill_lines],
         "price_remarks": study.price_remarks(),
         "notes": study.notes(),
+        "advice": advice.facts(study),
     }
 
 

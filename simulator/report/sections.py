@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import checks, uncertain
+from simulator.report import advice, checks, uncertain
 from simulator.report.numbers import significant
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, number, records
@@ -262,7 +262,7 @@ def bill(reading: Reading) -> Table:
 
 
 def remarks(reading: Reading) -> Iterator[Sentences]:
-    """What a reader must know: rules of thumb, warnings, what was billed, assumed, and how sure prices are."""
+    """What a reader must know: warnings, rules of thumb, what was billed and assumed, notes; at the end, advice."""
     study = reading.study
     warnings = checks.warnings(reading)
     if warnings:
@@ -273,6 +273,9 @@ def remarks(reading: Reading) -> Iterator[Sentences]:
     yield from taken_for_granted(study)
     if study.notes():
         yield Sentences("Notes", tuple(study.notes()))
+    advised = advice.sentences(study)
+    if advised:
+        yield Sentences("Advice", tuple(advised))
 
 
 def taken_for_granted(study: Study) -> Iterator[Sentences]:

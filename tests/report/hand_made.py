@@ -52,6 +52,7 @@ class HandMade:
         self.values = values
         self.requested = 4
         self.complete = True
+        self.records: tuple[Any, ...] = ()
         self.precision: PrecisionState | None = None
         self._objectives = [parse_objective(text) for text in objectives]
         service = DurationTime.validate({"kind": "lognormal", "mean": "250ms", "cv": 0.1})
