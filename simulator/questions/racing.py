@@ -22,7 +22,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
@@ -274,6 +274,9 @@ class _Course:
     observe: Observe
     rules: Rules
     seen: dict[str, Seen] = field(default_factory=dict)
+    #: Candidate → those that it was decided to be dearer than, and those with which there is no saving to be found.
+    beaten_by: dict[str, list[str]] = field(default_factory=dict)
+    level_with: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.runners = {name: Runner(name, floor) for name, floor in self.floors.items()}
@@ -286,18 +289,40 @@ class _Course:
     def run(self) -> Race:
         for n in self.rules.looks:
             is_last = n == self.rules.most
-            self._look(self._going(), n)
-            while starters := self._starters(is_last):
-                self._look(starters, n)
-            self._compare(n)
+            self._round(n, is_last)
             if self._is_over():
                 # Those that were waiting for it to come out otherwise.
-                while starters := self._starters(is_last=True):
-                    self._look(starters, n)
-                    self._compare(n)
+                self._round(n, is_last=True)
                 if self._is_over():
                     break
         return self._ended()
+
+    def _round(self, n: int, is_last: bool) -> None:
+        """One look: candidates that must be simulated now are, until no more of them must."""
+        while True:
+            while wanted := self._wanted(n, is_last):
+                self._look(wanted, n)
+            before = len(self._going())
+            self._compare(n)
+            if len(self._going()) == before and not self._wanted(n, is_last):
+                return
+
+    def _wanted(self, n: int, is_last: bool) -> list[str]:
+        """Candidates in the race that have fewer replications, unless what they wait for may still come out."""
+        behind = [name for name in self._going() if self.runners[name].replications < n]
+        running = [name for name in behind if not self._waits(name, is_last)]
+        return running + self._starters(is_last)
+
+    def _keeps_waiting(self, name: str, is_last: bool) -> bool:
+        """Whether others need not be simulated as long as this one is there; at the end only if it qualifies."""
+        runner = self.runners[name]
+        if name not in self.seen:
+            return False
+        return runner.standing is Standing.QUALIFIES or (runner.standing is Standing.UNDECIDED and not is_last)
+
+    def _waits(self, name: str, is_last: bool) -> bool:
+        """Whether a candidate is decided dearer than one that is not known to miss anything."""
+        return any(self._keeps_waiting(other, is_last) for other in self.beaten_by.get(name, ()))
 
     def _going(self) -> list[str]:
         return [one.name for one in self.runners.values() if one.state is None and one.name in self.seen]
@@ -328,12 +353,7 @@ class _Course:
         At the end only those that qualify keep others waiting.
         """
         waiting = self._waiting()
-        bounds = [
-            self._upper(one.name)
-            for one in self.runners.values()
-            if one.name in self.seen
-            and (one.standing is Standing.QUALIFIES or (one.standing is Standing.UNDECIDED and not is_last))
-        ]
+        bounds = [self._upper(name) for name in self.runners if self._keeps_waiting(name, is_last)]
         if bounds:
             return [one.name for one in waiting if one.floor <= min(bounds)]
         least = min((one.floor for one in waiting), default=0.0)
@@ -345,23 +365,25 @@ class _Course:
         return mean_bounds(costs, self._error_of_bounds)[1] if len(costs) > 1 else math.inf
 
     def _compare(self, n: int) -> None:
-        """Let those go that are decided dearer than one that qualifies."""
-        going = self._going()
+        """Let those go that are decided dearer than one that qualifies; dearer than one that may, they wait."""
+        level = [name for name in self._going() if self.runners[name].replications == n]
         gone: dict[str, tuple[State, str]] = {}
-        for name in going:
-            for other in self._qualifying(going, name):
-                if self._is_dearer(name, other, n):
-                    gone[name] = State.DEARER, other
-                    break
-                if self._is_closed(name, other, n) and self._above(name, other, n) > 0:
-                    # There is no saving to be found between the two, and the other one is known to qualify.
-                    is_tie = self.runners[name].standing is Standing.QUALIFIES
-                    gone[name] = State.TIE if is_tie else State.DEARER, other
+        for name in level:
+            for other in level:
+                if name != other and self._is_dearer(name, other, n):
+                    self.beaten_by.setdefault(name, []).append(other)
+                elif name != other and self._is_closed(name, other, n) and self._above(name, other, n) > 0:
+                    # There is no saving to be found between the two.
+                    self.level_with.setdefault(name, []).append(other)
+        for name in self._going():
+            is_tie = self.runners[name].standing is Standing.QUALIFIES
+            beaten = [(State.DEARER, other) for other in self.beaten_by.get(name, ())]
+            alike = [(State.TIE if is_tie else State.DEARER, other) for other in self.level_with.get(name, ())]
+            for state, other in (*beaten, *alike):
+                if self.runners[other].state is None and self.runners[other].standing is Standing.QUALIFIES:
+                    gone.setdefault(name, (state, other))
         for name, (state, other) in gone.items():
             self.runners[name].state, self.runners[name].by = state, other
-
-    def _qualifying(self, going: Sequence[str], name: str) -> Iterator[str]:
-        yield from (one for one in going if one != name and self.runners[one].standing is Standing.QUALIFIES)
 
     def _above(self, name: str, other: str, n: int) -> float:
         """How much more one has cost than another, in all [USD]."""
@@ -419,7 +441,7 @@ class _Course:
         for runner in self.runners.values():
             if runner.state is not State.TIE or runner.by == plan:
                 continue
-            n = min(len(self.seen[runner.name].costs), len(self.seen[plan].costs))
+            n = min(runner.replications, self.runners[plan].replications)
             saving = self._pair(runner.name, plan)[0]
             runner.by = plan
             if self._above(runner.name, plan, n) >= n * saving:
