@@ -21,8 +21,8 @@ from simulator.units import FOREVER
 
 _RANDOM_IDLE = int(Routing.RANDOM_IDLE)
 _SLOTS = 64
-#: Forgetting rewrites every row; it is put off until one row in so many can be forgotten.
-_WORTH = 8
+#: Forgetting rewrites every row; it is put off until it makes room for one row in so many.
+_WORTH = 16
 
 # Entries of `Living.sizes`: how much of each array is in use, how many instances are forgotten, and how many requests
 # came before.
@@ -173,7 +173,7 @@ def forget_gone(living: Living, routing: int, now_ns: int) -> Gone:
     rows = int(sizes[ROWS])
     is_kept = living.gone_ns[:rows] >= now_ns
     kept = int(np.count_nonzero(is_kept))
-    if _WORTH * (rows - kept) < rows or kept == rows:
+    if _WORTH * (rows - kept) < len(living.gone_ns):
         return nobody(min(now_ns, int(living.gone_ns[:rows].min(initial=FOREVER))))
     gone = those_in(living, np.flatnonzero(~is_kept), now_ns)
 
