@@ -14,6 +14,7 @@ from simulator.errors import ScenarioError, SimulatorError
 INVALID: Final = 2
 NOT_MET: Final = 3
 UNDECIDED: Final = 4
+NO_PLAN: Final = 5
 INTERRUPTED: Final = 130
 
 

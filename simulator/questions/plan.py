@@ -321,12 +321,15 @@ class _Course:
         each = requests_of(self._scenario) / max(len(self._scenario.endpoints), 1)
         expected = self.requests + sum(len(task.numbers) * len(task.endpoints) for task in tasks) * each
 
+        left = sum(len(task.numbers) for task in tasks)
+
         def tell(more: int) -> None:
             self.requests += more
             if self._progress is not None:
-                self._progress(Progress(0 if tasks else n, n, self.requests, expected, 0, is_most=True))
+                self._progress(Progress(max(n - left, 0), n, self.requests, expected))
 
         for _, records in self._places.results(tasks, tell):
+            left -= len(records)
             for record in records:
                 for name in record.measured:
                     self._records[name][record.number] = record

@@ -1,0 +1,143 @@
+"""``endpointsim plan``: the cheapest configuration that meets the objectives."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.answering import Wishes, _for_stream
+from simulator.cli.errors import NO_PLAN, UNDECIDED
+from simulator.cli.options import output_option
+from simulator.cli.simulating import Simulating, simulating_options
+
+if TYPE_CHECKING:
+    from simulator.questions.plan import Planned
+
+
+@click.command()
+@click.argument("scenario")
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="ENDPOINT.FIELD=VALUES",
+    help="Candidates: a list or range of values for a field of an endpoint, e.g. my-endpoint.memory_size=2048MB,4096MB "
+    "or m5-xlarge.initial_instance_count=1..4. In place of what the scenario says of that endpoint.",
+)
+@click.option("--confidence", metavar="SHARE", help="Of the whole answer: 95%.")
+@click.option("--smallest-saving", metavar="SHARE", help="Smallest difference of cost worth finding: 2%.")
+@click.option("--misses-at-most", metavar="SHARE", help="Share of replications that may miss an objective: 5%.")
+@click.option(
+    "--judged-by",
+    type=click.Choice(["replications", "mean"]),
+    help="Whether objectives are asked of every replication, or of the mean over them.",
+)
+@click.option("--model-memory", metavar="SIZE", help="What the model needs, e.g. 2048MB; smaller sizes are left out.")
+@click.option("--no-price-of-objective", is_flag=True, help="Do not find out what a tighter objective would cost.")
+@simulating_options
+@output_option
+@click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file.")
+@click.option("--strict", is_flag=True, help="Exit code 4 if it is undecided which candidate is the plan.")
+@click.option("-v", "--verbose", is_flag=True, help="Also the name of every candidate that was left out.")
+@click.pass_context
+def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **options: Any) -> None:
+    r"""Find the cheapest configuration that meets the objectives of a scenario.
+
+    Candidates are those of the options, or of the scenario (`plan:`), or some of every endpoint by default rules. They
+    are simulated under the same random numbers, with more and more replications, until it is clear which is the
+    cheapest that meets all objectives. -n is the number of replications at which to stop in any case.
+
+    Exit codes: 0 fine; 2 invalid; 4 undecided, with --strict; 5 no candidate meets the objectives; 130 interrupted.
+
+    \b
+    Examples:
+      endpointsim plan my-endpoint.yaml
+      endpointsim plan my-endpoint.yaml -n 200 -j auto --model-memory 2048MB
+      endpointsim plan my-endpoint.yaml --vary m5-xlarge.initial_instance_count=1..4 --misses-at-most 10%
+    """
+    from simulator.cli.progress import progress
+    from simulator.questions.plan import plan as planned
+    from simulator.scenario.loading import read_source
+
+    options["require"] = None
+    simulating = Simulating.taken_from(options)
+    if simulating.resume == "always":
+        raise click.UsageError("a plan keeps no replications, there is nothing to resume")
+    wishes = Wishes(**{one.name: options.pop(one.name) for one in fields(Wishes)})
+    vary, is_short = options.pop("vary"), options.pop("no_price_of_objective")
+    asked = {f"plan.{name}": value for name, value in options.items() if value is not None}
+    with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
+        found = planned(
+            read_source(scenario),
+            overrides=overrides | asked,
+            vary=vary,
+            replications=simulating.replications,
+            seed=simulating.seed,
+            engine=simulating.engine,
+            jobs=simulating.jobs,
+            cluster=simulating.cluster,
+            progress=report,
+            with_price_of_objective=not is_short,
+        )
+    _print(found, wishes, quiet=simulating.quiet)
+    if not simulating.no_results:
+        folder = found.folder(simulating.results)
+        _save(found, folder)
+        if not simulating.quiet:
+            click.echo(f"results in {folder}", err=True)
+    ctx.exit(exit_code(found, strict=wishes.strict))
+
+
+def exit_code(found: Planned, *, strict: bool) -> int:
+    """0, `UNDECIDED` if that counts, or `NO_PLAN`."""
+    if strict and not found.is_decided:
+        return UNDECIDED
+    return NO_PLAN if found.plan is None else 0
+
+
+def _print(found: Planned, wishes: Wishes, *, quiet: bool) -> None:
+    from simulator.cli.writing import write_whole
+
+    text = _formatted(found, wishes)
+    if wishes.out is not None:
+        write_whole(wishes.out, text)
+        if not quiet:
+            click.echo(f"wrote {wishes.out}", err=True)
+        return
+    click.echo(_for_stream(text), nl=False)
+    sys.stdout.flush()
+
+
+def _formatted(found: Planned, wishes: Wishes) -> str:
+    from simulator.report import plan as report
+
+    if wishes.output == "json":
+        return report.as_json(found)
+    if wishes.output == "csv":
+        return report.as_csv(found)
+    if wishes.output == "markdown":
+        return report.as_markdown(found, verbose=wishes.verbose)
+    return report.as_text(found, verbose=wishes.verbose)
+
+
+def _save(found: Planned, folder: Path) -> None:
+    """Every file written whole, the one that says the most last."""
+    from simulator.cli.writing import write_whole
+    from simulator.report import plan as report
+    from simulator.report.figures.plan import figure_files
+
+    files: dict[str, str | bytes] = dict(figure_files(found))
+    files["plan.csv"] = report.as_csv(found)
+    files["report.txt"] = report.as_text(found, verbose=True)
+    files["plan.json"] = report.as_json(found)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        from simulator.errors import StudyError
+
+        raise StudyError(f"{folder}: cannot be made: {error.strerror or error}") from error
+    for name, content in files.items():
+        write_whole(folder / name, content)
