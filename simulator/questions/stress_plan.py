@@ -71,7 +71,7 @@ class Plan:
         return tuple(name for name in self.endpoints if (stress.name, name) not in self.spared)
 
     def at(self, stress: Stress, severity: float, endpoints: Sequence[str]) -> Scenario:
-        """The scenario of some endpoints under a stress.
+        """The scenario under a stress, of some endpoints or, where a precision is asked for, of all.
 
         Raises
         ------
@@ -83,11 +83,11 @@ class Plan:
         try:
             whole = stress.apply(self.scenario, severity)
         except InputError as error:
-            text = str(error)
-            where = f"stress {stress.name}"
-            raise InputError(
-                text if text.startswith(where) else f"{where} at {stress.text(severity)}: {text}"
-            ) from None
+            text, where = str(error), f"stress {stress.name}"
+            told = text if text.startswith(where) else f"{where} at {stress.text(severity)}: {text}"
+            raise InputError(told) from None
+        if whole.precision is not None:
+            return whole  # it may look at any endpoint
         chosen = [one for one in whole.endpoints if one.name in endpoints]
         baseline = whole.baseline if whole.baseline in endpoints else chosen[0].name
         return whole.model_copy(update={"endpoints": chosen, "baseline": baseline})
