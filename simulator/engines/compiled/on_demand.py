@@ -129,11 +129,11 @@ def serve_on_demand(rules: Rules, rows: Rows, first: int, living: Living, table:
                 standing_idle[idle_standing] = instance
                 idle_standing += 1
             elif release_ns < gone_ns[instance]:
-                if at_random:
-                    set_slot(idle_below, retires_ns, slot_of[instance], 1, gone_ns[instance])
-                else:
+                if not at_random:
                     tail = put_idle(routing, idle, tail, instance)
-        if slots_used == room_for_slots:
+                else:
+                    set_slot(idle_below, retires_ns, slot_of[instance], 1, gone_ns[instance])
+        if at_random and slots_used == room_for_slots:
             slots_used = close_ranks(idle_below, retires_ns, instance_in, slots_used, slot_of, gone_ns, now_ns)
             if 2 * slots_used > room_for_slots:
                 break
