@@ -20,8 +20,9 @@ LOW: Final = 0.1
 HIGH: Final = 0.9
 #: Quantiles at which a range is tried besides its middle.
 _TRIED: Final = (0.0, LOW, 0.3, 0.7, HIGH, 1.0)
-#: How often the stretch in which the answer changes is halved: to less than a hundredth of the range.
-_HALVINGS: Final = 5
+#: A stretch in which the answer changes is parted by so many values, and again: to less than a hundredth of the range.
+_INSIDE: Final = 5
+_ROUNDS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ class OneAtATime:
         return tuple(flip for bar in self.bars for flip in bar.flips)
 
 
-def one_at_a_time(scenario: Scenario, repeats: int, run: Runner) -> OneAtATime:
-    """Each assumption at some values with the others in the middle, all under the same traffic.
+class Moving:
+    """Moves each assumption of a scenario with the others in the middle, all under the same traffic.
 
     Parameters
     ----------
@@ -124,23 +125,60 @@ def one_at_a_time(scenario: Scenario, repeats: int, run: Runner) -> OneAtATime:
         With assumptions.
     repeats : int
         Realisations of the traffic for each value.
-    run : callable
-        Runs studies.
     """
-    trials = _Trials(scenario, repeats, run)
-    middle = trials.begin()
-    wanted = [
-        (one, quantile, value)
-        for one in scenario.assumed
-        for quantile, value in _tried(one)
-        if not (quantile is None and value == one.middle)
-    ]
-    found: dict[str, list[Step]] = {one.name: [] for one in scenario.assumed}
-    for (one, _, _), step in zip(wanted, trials.steps(wanted), strict=True):
-        found[one.name].append(step)
-    flips = _flips(scenario.assumed, found, middle, trials)
-    bars = [_bar(one, found[one.name], middle, flips.get(one.name, ())) for one in scenario.assumed]
-    return OneAtATime(trials.output, middle, tuple(sorted(bars, key=lambda bar: -bar.length)))
+
+    def __init__(self, scenario: Scenario, repeats: int) -> None:
+        self._scenario = scenario
+        self._repeats = repeats
+        self._tried = [
+            (one, quantile, value)
+            for one in scenario.assumed
+            for quantile, value in _tried(one)
+            if not (quantile is None and value == one.middle)
+        ]
+
+    def scenarios(self) -> list[Scenario]:
+        """What is to be simulated first: the middle of all, then every value that is tried."""
+        return self._with([{}, *({one.name: value} for one, _, value in self._tried)])
+
+    def found(self, studies: Sequence[Study], run: Runner) -> OneAtATime:
+        """What came of it.
+
+        Parameters
+        ----------
+        studies : sequence of Study
+            Of the scenarios, in their order.
+        run : callable
+            Runs what narrows down where the answer changes.
+        """
+        answer = by_means(studies[0])
+        output = _compared(self._scenario, answer)
+        middle = Step(None, "", None, _mean(output, studies[0]), answer)
+        steps: dict[str, list[Step]] = {one.name: [] for one in self._scenario.assumed}
+        for wanted, study in zip(self._tried, studies[1:], strict=True):
+            steps[wanted[0].name].append(_step(wanted, output, study))
+        flips = {one.name: _changes(one, steps[one.name], middle) for one in self._scenario.assumed}
+        self._narrow(flips, output, run)
+        bars = [_bar(one, steps[one.name], middle, tuple(flips[one.name])) for one in self._scenario.assumed]
+        return OneAtATime(output, middle, tuple(sorted(bars, key=lambda bar: -bar.length)))
+
+    def _narrow(self, flips: dict[str, list[Flip]], output: Output, run: Runner) -> None:
+        """Put narrower stretches in place of those of ranges.
+
+        Several values at once in few rounds: to begin a round takes worker processes longer than to simulate a value.
+        """
+        for _ in range(_ROUNDS):
+            stretches = [flip for of_one in flips.values() for flip in of_one if flip.before.quantile is not None]
+            wanted = [one for flip in stretches for one in _inside(flip)]
+            studies = studies_of(self._with([{one.name: value} for one, _, value in wanted]), run)
+            steps = [_step(one, output, study) for one, study in zip(wanted, studies, strict=True)]
+            for place, flip in enumerate(stretches):
+                inner = steps[place * _INSIDE : (place + 1) * _INSIDE]
+                own = flips[flip.assumption.name]
+                own[own.index(flip)] = _first_change(flip.assumption, [flip.before, *inner, flip.after]) or flip
+
+    def _with(self, values: Sequence[Mapping[str, Any]]) -> list[Scenario]:
+        return [self._scenario.with_values(one).with_replications(self._repeats) for one in values]
 
 
 def _compared(scenario: Scenario, answer: ByMeans) -> Output:
@@ -156,82 +194,43 @@ def _tried(one: Assumption) -> list[tuple[float | None, Any]]:
     return [(quantile, one.quantile(quantile)) for quantile in _TRIED]
 
 
-class _Trials:
-    """Runs scenarios with one assumption moved."""
-
-    def __init__(self, scenario: Scenario, repeats: int, run: Runner) -> None:
-        self._scenario = scenario
-        self._repeats = repeats
-        self._run = run
-        self.output = Output(scenario.baseline, find("monthly_cost"))
-
-    def begin(self) -> Step:
-        """The middle of all, from which it follows what is to be shown."""
-        (study,) = studies_of(self._scenarios([{}]), self._run)
-        answer = by_means(study)
-        self.output = _compared(self._scenario, answer)
-        return Step(None, "", None, self._mean(study), answer)
-
-    def steps(self, wanted: Sequence[tuple[Assumption, float | None, Any]]) -> list[Step]:
-        """Steps of assumptions at quantiles or options."""
-        values = [{one.name: value} for one, _, value in wanted]
-        found = []
-        studies = studies_of(self._scenarios(values), self._run)
-        for (one, quantile, value), study in zip(wanted, studies, strict=True):
-            found.append(Step(value, one.words(value), quantile, self._mean(study), by_means(study)))
-        return found
-
-    def _mean(self, study: Study) -> float:
-        numbers = self.output.values(study)
-        return sum(numbers) / len(numbers)
-
-    def _scenarios(self, values: Sequence[Mapping[str, Any]]) -> list[Scenario]:
-        return [self._scenario.with_values(one).with_replications(self._repeats) for one in values]
+def _step(wanted: tuple[Assumption, float | None, Any], output: Output, study: Study) -> Step:
+    one, quantile, value = wanted
+    return Step(value, one.words(value), quantile, _mean(output, study), by_means(study))
 
 
-def _flips(
-    assumed: Sequence[Assumption], found: Mapping[str, list[Step]], middle: Step, trials: _Trials
-) -> dict[str, tuple[Flip, ...]]:
-    """Where the answer changes: options at once, ranges by halving the stretch next to the middle."""
-    flips: dict[str, tuple[Flip, ...]] = {}
-    stretches: list[Flip] = []
-    for one in assumed:
-        if one.options:
-            flips[one.name] = tuple(
-                Flip(one, _as_middle(one, middle), step)
-                for step in found[one.name]
-                if step.answer.cheapest != middle.answer.cheapest
-            )
-            continue
-        own = _as_middle(one, middle)
-        below = sorted((s for s in found[one.name] if (s.quantile or 0.0) < 0.5), key=lambda s: -(s.quantile or 0.0))
-        above = sorted((s for s in found[one.name] if (s.quantile or 0.0) > 0.5), key=lambda s: s.quantile or 0.0)
-        for side in (below, above):
-            changes = [
-                Flip(one, before, after)
-                for before, after in pairwise([own, *side])
-                if before.answer.cheapest != after.answer.cheapest
-            ]
-            stretches += changes[:1]
-    for _ in range(_HALVINGS):
-        wanted = [_halfway(flip) for flip in stretches]
-        steps = trials.steps(wanted)
-        stretches = [
-            Flip(flip.assumption, step, flip.after)
-            if step.answer.cheapest == flip.before.answer.cheapest
-            else Flip(flip.assumption, flip.before, step)
-            for flip, step in zip(stretches, steps, strict=True)
-        ]
-    for flip in stretches:
-        flips[flip.assumption.name] = (*flips.get(flip.assumption.name, ()), flip)
-    return flips
+def _mean(output: Output, study: Study) -> float:
+    numbers = output.values(study)
+    return sum(numbers) / len(numbers)
 
 
-def _halfway(flip: Flip) -> tuple[Assumption, float, Any]:
-    assert flip.before.quantile is not None
-    assert flip.after.quantile is not None
-    quantile = (flip.before.quantile + flip.after.quantile) / 2
-    return flip.assumption, quantile, flip.assumption.quantile(quantile)
+def _changes(one: Assumption, steps: Sequence[Step], middle: Step) -> list[Flip]:
+    """Where the answer changes: each option with another one, and the first stretch on either side of a range."""
+    own = _as_middle(one, middle)
+    if one.options:
+        return [Flip(one, own, step) for step in steps if step.answer.cheapest != own.answer.cheapest]
+    ordered = sorted([*steps, own], key=lambda step: step.quantile or 0.0)
+    place = ordered.index(own)
+    sides = (ordered[place::-1], ordered[place:])
+    return [flip for side in sides if (flip := _first_change(one, side)) is not None]
+
+
+def _first_change(one: Assumption, steps: Sequence[Step]) -> Flip | None:
+    return next(
+        (
+            Flip(one, before, after)
+            for before, after in pairwise(steps)
+            if before.answer.cheapest != after.answer.cheapest
+        ),
+        None,
+    )
+
+
+def _inside(flip: Flip) -> list[tuple[Assumption, float | None, Any]]:
+    """Values that part a stretch evenly, in its order."""
+    begins, ends = flip.before.quantile or 0.0, flip.after.quantile or 0.0
+    quantiles = [begins + (ends - begins) * (place + 1) / (_INSIDE + 1) for place in range(_INSIDE)]
+    return [(flip.assumption, quantile, flip.assumption.quantile(quantile)) for quantile in quantiles]
 
 
 def _as_middle(one: Assumption, middle: Step) -> Step:

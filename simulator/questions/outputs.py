@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -102,12 +102,12 @@ def studies_of(scenarios: Sequence[Scenario], run: Runner) -> Iterator[Study]:
             yield study
 
 
-def table_of(scenarios: Sequence[Scenario], outputs: Sequence[Output], run: Runner) -> NDArray[np.float64]:
-    """Values of outputs in every replication of every scenario, all of which have as many.
+def table_of(studies: Iterable[Study], outputs: Sequence[Output]) -> NDArray[np.float64]:
+    """Values of outputs in every replication of studies, all of which have as many.
 
     Returns
     -------
-    ndarray of float64, shape (scenarios, outputs, replications)
+    ndarray of float64, shape (studies, outputs, replications)
         NaN where there is no value.
     """
-    return np.array([[output.values(study) for output in outputs] for study in studies_of(scenarios, run)])
+    return np.array([[output.values(study) for output in outputs] for study in studies])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,8 @@ from simulator.errors import InputError
 from simulator.measures.components import Components, components
 from simulator.measures.intervals import Estimate, mean
 from simulator.measures.ranks import differs, rank_correlation, share_between_groups
-from simulator.questions.one_at_a_time import OneAtATime, one_at_a_time
-from simulator.questions.outputs import Output, Runner, outputs_of, table_of
+from simulator.questions.one_at_a_time import Moving, OneAtATime
+from simulator.questions.outputs import Output, Runner, outputs_of, studies_of, table_of
 from simulator.questions.pairing import paired
 from simulator.questions.sobol import Indices, sobol_indices
 from simulator.scenario.assumptions import Assumption
@@ -161,12 +162,15 @@ class Plan:
             If it was interrupted.
         """
         quantiles = paired(self.scenario.seed, self.draws, [one.name for one in self.scenario.assumed])
-        values = table_of(self._at(quantiles), self.outputs, run)
+        moving = Moving(self.scenario, self.repeats)
+        # In one go, so that no worker waits.
+        studies = studies_of([*self._at(quantiles), *moving.scenarios()], run)
+        values = table_of(islice(studies, self.draws), self.outputs)
+        alone = moving.found(list(studies), run)
         inputs = {
             one.name: np.array([one.number(one.quantile(float(quantile))) for quantile in column])
             for one, column in zip(self.scenario.assumed, quantiles.T, strict=True)
         }
-        alone = one_at_a_time(self.scenario, self.repeats, run)
         points = 1 << (self.draws - 1).bit_length() if self.with_sobol else 0
         indices = self._indices(points, run) if points else [None] * len(self.outputs)
         level = self.scenario.confidence
@@ -198,7 +202,7 @@ class Plan:
         """Indices of the means over the traffic, which is the same at every point."""
 
         def function(quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
-            means: NDArray[np.float64] = table_of(self._at(quantiles.T), self.outputs, run).mean(axis=2).T
+            means: NDArray[np.float64] = table_of(studies_of(self._at(quantiles.T), run), self.outputs).mean(axis=2).T
             return means
 
         inputs = len(self.scenario.assumed)

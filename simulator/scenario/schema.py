@@ -18,8 +18,9 @@ ASSUMPTION: Final = "#/$defs/Assumption"
 _WHOLE_MB: Final = r"^[0-9]+\s*MB$"
 
 
+@cache
 def json_schema() -> dict[str, Any]:
-    """Schema of a scenario file, JSON Schema 2020-12."""
+    """Schema of a scenario file, JSON Schema 2020-12; not to be changed, it is made once."""
     from simulator.scenario.assumption_schema import with_assumptions
     from simulator.scenario.model import Scenario
 
