@@ -409,8 +409,12 @@ class _Course:
         return self._margin(name, other, n) == 0.0
 
     def _is_dearer(self, name: str, other: str, n: int) -> bool:
-        above, margin = self._above(name, other, n), self._margin(name, other, n)
-        return above > margin and (margin > 0 or above >= n * self._pair(name, other)[0])
+        """Whether the sum of differences is beyond its margin, and their mean the smallest saving or more.
+
+        The second is not asked by Kim and Nelson, and lets candidates stay longer: what is as cheap is told so.
+        """
+        above = self._above(name, other, n)
+        return above > self._margin(name, other, n) and above >= n * self._pair(name, other)[0]
 
     def _is_over(self) -> bool:
         """Whether more replications of those in the race can change nothing that matters."""

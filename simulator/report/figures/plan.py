@@ -82,7 +82,7 @@ def cost_against(
         style.no_data(axes)
         style.headline(figure, title)
         return figure
-    for name, state, cost, value in shown:
+    for _, state, cost, value in shown:
         colour, marker = _LOOKS.get(state, ("#000000", "P"))
         is_plan = state == "the plan"
         axes.errorbar(
