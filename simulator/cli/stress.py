@@ -124,7 +124,7 @@ def stress(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **op
     asked = _block(options)
     simulating = Simulating.taken_from(options)
     wishes = Wishes(**{one.name: options.pop(one.name) for one in fields(Wishes)})
-    loaded = load_scenario(scenario, overrides | ({"stress": asked} if asked else {}))
+    loaded = load_scenario(scenario, ({"stress": asked} if asked else {}) | overrides)
     if wishes.require is not None:
         loaded.endpoint(wishes.require)
     plan = planned(
