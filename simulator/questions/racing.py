@@ -274,9 +274,8 @@ class _Course:
     observe: Observe
     rules: Rules
     seen: dict[str, Seen] = field(default_factory=dict)
-    #: Candidate → those that it was decided to be dearer than, and those with which there is no saving to be found.
+    #: Candidate → those that it was decided to be dearer than.
     beaten_by: dict[str, list[str]] = field(default_factory=dict)
-    level_with: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.runners = {name: Runner(name, floor) for name, floor in self.floors.items()}
@@ -368,17 +367,18 @@ class _Course:
         """Let those go that are decided dearer than one that qualifies; dearer than one that may, they wait."""
         level = [name for name in self._going() if self.runners[name].replications == n]
         gone: dict[str, tuple[State, str]] = {}
+        # Of two without a saving between them the dearer one goes. Which it is may change until one qualifies.
+        level_with: dict[str, list[str]] = {}
         for name in level:
             for other in level:
                 if name != other and self._is_dearer(name, other, n):
                     self.beaten_by.setdefault(name, []).append(other)
                 elif name != other and self._is_closed(name, other, n) and self._above(name, other, n) > 0:
-                    # There is no saving to be found between the two.
-                    self.level_with.setdefault(name, []).append(other)
+                    level_with.setdefault(name, []).append(other)
         for name in self._going():
             is_tie = self.runners[name].standing is Standing.QUALIFIES
             beaten = [(State.DEARER, other) for other in self.beaten_by.get(name, ())]
-            alike = [(State.TIE if is_tie else State.DEARER, other) for other in self.level_with.get(name, ())]
+            alike = [(State.TIE if is_tie else State.DEARER, other) for other in level_with.get(name, ())]
             for state, other in (*beaten, *alike):
                 if self.runners[other].state is None and self.runners[other].standing is Standing.QUALIFIES:
                     gone.setdefault(name, (state, other))
