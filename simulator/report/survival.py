@@ -91,6 +91,8 @@ def _before(result: Stressed, reading: Reading) -> tuple[str, ...]:
     verdict = result.verdicts[name]
     cost = in_words(reading.estimate(name, "monthly_cost"), "USD")
     text = f"Without stress the cheapest endpoint that meets all objectives is {name}, at {cost} a month"
+    if not found.is_decided:
+        text += " (undecided against others)"
     if verdict is Verdict.MET:
         return (f"{text}; it survives them.",)
     if verdict is not Verdict.NOT_MET:

@@ -12,12 +12,14 @@ import simulator
 SCENARIOS = sorted((Path(__file__).parent.parent.parent / "scenarios").glob("*.yaml"))
 #: Short enough for the reference engine: some thousand requests each.
 HORIZONS = {
+    "assistant-launch": "20m",
     "azure-functions-bursty-day": "6h",
     "azure-llm-code-hour": "20m",
     "chat-embed-diurnal": "1h",
     "flash-crowd": "1h",
     "quiet-development-endpoint": "7d",
     "steady-high-rate": "16m",
+    "uncertain-launch": "1h",
 }
 
 
