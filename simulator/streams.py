@@ -23,6 +23,7 @@ PURPOSES: Final[dict[str, int]] = {
     "assumptions": 11,
     "bootstrap": 12,
     "bursts": 13,
+    "day": 14,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.report import advice, precision, uncertain
+from simulator.report import advice, month, precision, uncertain
 from simulator.report.reading import Reading, estimate_of, number, records
 from simulator.report.sections import Section, Sentences, Table, sections
 from simulator.report.verdict import answer
@@ -77,6 +77,7 @@ def facts(study: Study) -> dict[str, Any]:
             | estimate_facts(estimate_of({**row, "value": row["value_ms"]}), "ms")
             for row in records(study.pooled())
         ],
+        "months": None if reading.months is None else month.facts(reading.months),
         "uncertain": uncertain.facts(reading) if study.scenario.assumed else None,
         "traffic": [{name: _plain(value) for name, value in row.items()} for row in records(study.traffic())],
         "bill_lines": [{name: _plain(value) for name, value in row.items()} for row in reading.bill_lines],

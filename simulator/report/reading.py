@@ -7,11 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measures.intervals import NO_DATA, Estimate
+from simulator.questions.month import months
 from simulator.report.numbers import dollars, latency, plain, share, signed, significant, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.questions.month import Months
     from simulator.study.results import Study
 
 #: What stands in place of an estimate that nothing supports.
@@ -61,6 +63,11 @@ class Reading:
     def bill_lines(self) -> list[dict[str, Any]]:
         """One row an endpoint and line of the bill."""
         return records(self.study.bill_lines())
+
+    @cached_property
+    def months(self) -> Months | None:
+        """What single months do; None where the replications cannot tell."""
+        return months(self.study)
 
     @cached_property
     def finished(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import advice, checks, uncertain
+from simulator.report import advice, checks, month, uncertain
 from simulator.report.numbers import significant
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, number, records
@@ -99,6 +99,11 @@ def sections(reading: Reading, found: Answer, *, verbose: bool = False) -> Itera
     yield latencies(reading)
     yield requests(reading)
     yield costs(reading)
+    found_months = reading.months
+    if found_months is not None:
+        yield Table(month.title(found_months), month.COLUMNS, month.rows(found_months), month.remark(found_months))
+        if found_months.chances:
+            yield Sentences("Chance that a month misses an objective", tuple(month.lines(found_months)))
     if len(reading.endpoints) > 1:
         yield differences(reading)
     yield pooled(reading)

@@ -8,8 +8,7 @@ from simulator.scenario.finding import PLACES
 from simulator.scenario.schema import ASSUMPTION
 
 _NUMBER: Final[dict[str, Any]] = {"type": ["string", "number"]}
-#: Definitions in which nothing is uncertain, and keys that name things.
-_CERTAIN: Final = frozenset({"Precision"})
+#: Keys that name things.
 _NAMES: Final = frozenset({"kind"})
 _ENDPOINTS: Final = frozenset({"Serverless", "RealTime"})
 #: What stays outside when a value becomes one of several that are allowed.
@@ -21,8 +20,9 @@ def with_assumptions(schema: dict[str, Any]) -> dict[str, Any]:
 
     Coarse: an editor cannot tell whether a range goes with its field; the program does.
     """
+    simulated = _reachable(schema, [schema["properties"][key] for key in PLACES])
     definitions = {
-        name: one if name in _CERTAIN else _open(one, _NAMES | {"name"} if name in _ENDPOINTS else _NAMES)
+        name: _open(one, _NAMES | {"name"} if name in _ENDPOINTS else _NAMES) if name in simulated else one
         for name, one in schema["$defs"].items()
     }
     definitions["Assumption"] = _definition()
@@ -31,6 +31,23 @@ def with_assumptions(schema: dict[str, Any]) -> dict[str, Any]:
         for key, value in schema["properties"].items()
     }
     return {**schema, "$defs": definitions, "properties": properties}
+
+
+def _reachable(schema: dict[str, Any], parts: list[Any]) -> set[str]:
+    """Names of the definitions that parts of the schema are made of."""
+    found: set[str] = set()
+    left = list(parts)
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            left += part.values()
+            name = str(part.get("$ref", "")).rpartition("/")[2]
+            if name and name not in found:
+                found.add(name)
+                left.append(schema["$defs"][name])
+        elif isinstance(part, list):
+            left += part
+    return found
 
 
 def _open(definition: dict[str, Any], certain: frozenset[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from simulator.distributions import DurationDistribution
 from simulator.endpoints import Endpoint, Serverless
 from simulator.errors import InputError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
+from simulator.scenario.composed_month import problems_of_month
 from simulator.scenario.places import KeyPath, path_text
 from simulator.scenario.wording import nearest
 from simulator.traffic.arrivals import horizon_problem
@@ -44,7 +45,7 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
     sheet : PriceSheet or None
         None if it could not be read: then nothing is said about single prices.
     """
-    findings = list(_run(scenario))
+    findings = [*_run(scenario), *problems_of_month(scenario)]
     for number, endpoint in enumerate(scenario.endpoints):
         where: KeyPath = ("endpoints", number)
         findings += _times(scenario, endpoint, where)

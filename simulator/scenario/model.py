@@ -31,6 +31,7 @@ from simulator.errors import InputError, ScenarioError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, load_sheet
 from simulator.scenario.assumptions import Assumption
 from simulator.scenario.checks import problems_between_fields
+from simulator.scenario.composed_month import ComposedMonth
 from simulator.scenario.finding import TAKEN_OUT, holds_assumptions
 from simulator.scenario.places import KeyPath
 from simulator.scenario.plan import PlanBlock
@@ -43,6 +44,7 @@ from simulator.units import HOURS_PER_MONTH, Seconds, Share
 
 DEFAULT_SEED: Final = 20261125
 DEFAULT_REPLICATIONS: Final = 20
+USUAL_MONTH: Final = f"{HOURS_PER_MONTH:g}h"
 #: A Monday, so that weekly profiles begin at their beginning (model.md 1).
 DEFAULT_START: Final = "2026-11-23T00:00:00+00:00"
 
@@ -78,6 +80,12 @@ def _replications_by_default(given: dict[str, Any]) -> int:
     """As many as a precision allows; `DEFAULT_REPLICATIONS` where none is asked for."""
     precision = given.get("precision")
     return DEFAULT_REPLICATIONS if precision is None else precision.max_replications
+
+
+def _month_by_default(given: dict[str, Any]) -> Any:
+    """As long as the days of a composed month; `USUAL_MONTH` where none is composed."""
+    composed = given.get("composed_month")
+    return USUAL_MONTH if composed is None else f"{composed.days}d"
 
 
 ObjectiveText = Annotated[str, AfterValidator(_readable_objective)]
@@ -148,10 +156,14 @@ class Scenario(BaseModel):
     initial_transient: Seconds = Field(
         default="0s", validate_default=True, description="First part of a run, left out of every measure and of costs."
     )
+    composed_month: ComposedMonth | None = Field(
+        None, description="Replications are independent days, of which months are composed."
+    )
     month: Annotated[Seconds, Field(gt=0)] = Field(
-        default=f"{HOURS_PER_MONTH:g}h",
+        default_factory=_month_by_default,
         validate_default=True,
-        description='Length of the month of "per month" figures.',
+        description='Length of the month of "per month" figures; that of composed_month where it is given.',
+        json_schema_extra={"default": USUAL_MONTH},
     )
     free_tier: Annotated[bool, Field(strict=True)] = Field(
         False, description="Whether the free tier of the price sheet still applies."
@@ -288,7 +300,8 @@ class Scenario(BaseModel):
     def realised(self, replication: int) -> Scenario:
         """The scenario of one replication: the values of its assumptions drawn, by a Latin hypercube over the study.
 
-        They depend on seed and number of replications alone. Without assumptions it is the scenario itself.
+        They depend on seed and number of replications alone. Without assumptions it is the scenario itself; where
+        months are composed of days, its traffic is that of one day.
 
         Raises
         ------
@@ -297,7 +310,12 @@ class Scenario(BaseModel):
         ScenarioError
             If values that were drawn together do not go together.
         """
-        return self if self._uncertain is None else self._uncertain.realised(self, replication)
+        scenario = self if self._uncertain is None else self._uncertain.realised(self, replication)
+        if scenario.composed_month is None:
+            return scenario
+        factor = scenario.composed_month.factor(self.seed, replication)
+        traffic = scenario.traffic if factor == 1.0 else scenario.traffic.scaled(factor)
+        return scenario.with_parts({"traffic": traffic, "composed_month": None}, scenario.price_sheet)
 
     def with_values(self, values: Mapping[str, Any]) -> Scenario:
         """The scenario with values for assumptions by their names, middle ones for the others, and nothing uncertain.

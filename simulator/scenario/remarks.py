@@ -22,6 +22,7 @@ def remarks_on(scenario: Scenario) -> list[str]:
         *scenario.traffic.notes(),
         *scenario.traffic.remarks(scenario.horizon),
         *_left_out(scenario),
+        *_composed_month(scenario),
         *_equal_service_times(scenario),
         *_short_service_times(scenario),
         *_payloads(scenario),
@@ -35,6 +36,19 @@ def _left_out(scenario: Scenario) -> Iterator[str]:
             f"The first {duration_text(scenario.initial_transient)} of each replication (initial_transient) count in "
             "no measure and in no cost."
         )
+
+
+def _composed_month(scenario: Scenario) -> Iterator[str]:
+    month = scenario.composed_month
+    if month is None:
+        return
+    factor = f"times a lognormal factor of mean 1 and coefficient of variation {month.day_to_day_cv:.3g}"
+    yield (
+        f"Each replication is a day by itself, its traffic {factor if month.day_to_day_cv else 'as it is'} "
+        "(composed_month): what one day leaves to the next, and weekdays, are left out."
+    )
+    if scenario.assumed:
+        yield "No months are composed of days that each have assumptions of their own: give certain values for that."
 
 
 def _equal_service_times(scenario: Scenario) -> Iterator[str]:
