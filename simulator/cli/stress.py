@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.answering import Wishes
+from simulator.cli.answering import Wishes, _for_stream
 from simulator.cli.errors import INTERRUPTED, NOT_MET, UNDECIDED
 from simulator.cli.options import TextType, output_option
 from simulator.cli.simulating import Simulating, simulating_options, studies
@@ -210,12 +210,6 @@ def _formatted(result: Stressed, wishes: Wishes) -> str:
     if wishes.output == "markdown":
         return report.as_markdown(result, verbose=wishes.verbose)
     return report.as_text(result, verbose=wishes.verbose)
-
-
-def _for_stream(text: str) -> str:
-    from simulator.cli.answering import _for_stream as in_ascii_if_needed
-
-    return in_ascii_if_needed(text)
 
 
 def _save(result: Stressed, folder: Path) -> None:
