@@ -117,7 +117,7 @@ def test_by_how_much_the_cheapest_survivor_is_cheaper() -> None:
     assert f"less than {REAL_TIME} (paired over replications)" in clear
     close = survival(result((MET, MET), monthly_cost=ALIKE)).sentences[1]
     assert close.startswith("Which of them is cheapest is undecided: ")
-    assert close.endswith(f"{REAL_TIME} less {SERVERLESS}: +$10 ±30 (paired over replications).")
+    assert close.endswith(f"{REAL_TIME} less {SERVERLESS}: +$10 ±30 a month, paired over replications.")
 
 
 def test_whether_the_answer_without_stress_survives() -> None:
