@@ -135,6 +135,8 @@ class EmpiricalDuration(_Empirical):
 
     @model_validator(mode="after")
     def _load(self, info: ValidationInfo) -> EmpiricalDuration:
+        if hasattr(self, "_sample"):
+            return self  # given as it is, for another scenario: it has been read
         self._read(folder_of(info), self.unit, self.values)
         median = float(np.median(self._sample.values))
         if self.file is not None and median > DOUBTFUL_MEDIAN_S and not self.allow_large:
@@ -166,5 +168,7 @@ class EmpiricalSize(_Empirical):
 
     @model_validator(mode="after")
     def _load(self, info: ValidationInfo) -> EmpiricalSize:
+        if hasattr(self, "_sample"):
+            return self  # given as it is, for another scenario: it has been read
         self._read(folder_of(info), self.unit, self.values)
         return self

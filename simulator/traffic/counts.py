@@ -117,6 +117,8 @@ class Counts(Replay):
 
     @model_validator(mode="after")
     def _read(self, info: ValidationInfo) -> Counts:
+        if hasattr(self, "_series"):
+            return self  # given as it is, for another scenario: it has been read
         long = self.start is not None and self.count is not None
         if (self.row is None) != long or (self.row is not None and (self.start or self.count)):
             raise ValueError("counts takes row (a wide file), or start and count (a long file)")
@@ -147,10 +149,14 @@ class Counts(Replay):
             lines = ", ".join(str(line) for line, _ in found[:5])
             raise ValueError(f"{self.file}: {len(found)} rows have {shown} (lines {lines}); row must pick one")
         line, cells = found[0]
-        counts = np.empty(len(numbered), np.int64)
-        for i, name in enumerate(numbered):
-            text = cells[content.position(name)].strip()
-            counts[i] = _whole(Column(self.file, name, [text], [line]))[0]
+        texts = [cells[place].strip() for place, name in enumerate(content.header) if name.isdecimal()]
+        try:
+            counts = _whole(Column(self.file, "", texts, [line] * len(texts)))
+        except ValueError:
+            # Each by itself, so that the message names its column.
+            counts = np.concatenate(
+                [_whole(Column(self.file, name, [text], [line])) for name, text in zip(numbered, texts, strict=True)]
+            )
         return Series(counts, 0, False, 0, content.digest)
 
     def _long(self, content: CsvFile) -> Series:

@@ -596,3 +596,27 @@ def test_a_realised_scenario_is_one_that_a_file_could_hold() -> None:
     realised = uncertain.realised(11)
     assert realised == simulator.load_scenario(realised.resolved())
     assert realised == simulator.load_scenario(uncertain.resolved(), uncertain.drawn(11))
+
+
+def test_files_that_no_assumption_concerns_are_read_once(tmp_path: Path) -> None:
+    """Realising a scenario leaves them alone: gone from the disk, they are not missed; with another scale they are."""
+    (tmp_path / "counts.csv").write_text("f,1,2\na,60,60\n", encoding="utf-8")
+    (tmp_path / "times.csv").write_text("ms\n20\n30\n", encoding="utf-8")
+    counts = {"kind": "counts", "file": "counts.csv", "row": {"f": "a"}}
+    data = {
+        **BASE,
+        "horizon": "2m",
+        "traffic": {"kind": "superposition", "parts": [counts, {"kind": "poisson", "mean_rate": "1/s"}]},
+        "model": {
+            "service_time": {"kind": "empirical", "file": "times.csv", "column": "ms", "unit": "ms"},
+            "startup_time": {"between": ["1s", "2s"]},
+        },
+    }
+    uncertain = simulator.load_scenario(data, folder=tmp_path)
+    scaled = simulator.load_scenario(data, {"traffic.parts[0].scale": "{between: [1, 2]}"}, folder=tmp_path)
+    assert 1.0 < (scaled.realised(0).traffic.parts[0].scale or 0.0) < 2.0
+    for file in ("counts.csv", "times.csv"):
+        (tmp_path / file).unlink()
+    assert [60, 60] == uncertain.realised(1).traffic.parts[0].counts.tolist()
+    with pytest.raises(ScenarioError, match=r"counts.csv: no such file .* \(in replication 1, where "):
+        scaled.realised(1)
