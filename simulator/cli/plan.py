@@ -16,6 +16,8 @@ from simulator.cli.simulating import Simulating, simulating_options
 
 if TYPE_CHECKING:
     from simulator.questions.plan import Planned
+    from simulator.questions.robust import Robust
+    from simulator.scenario.loading import Source
 
 
 @click.command()
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     help="Whether objectives are asked of every replication, or of the mean over them.",
 )
 @click.option("--model-memory", metavar="SIZE", help="What the model needs, e.g. 2048MB; smaller sizes are left out.")
+@click.option(
+    "--robust",
+    metavar="SET",
+    help="Also the cheapest whose objectives hold under every stress of a set: usual, launch-day, cold-starts, "
+    "upstream-outage. It simulates every candidate at every severity.",
+)
 @click.option("--no-price-of-objective", is_flag=True, help="Do not find out what a tighter objective would cost.")
 @simulating_options
 @output_option
@@ -56,6 +64,7 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
     Examples:
       endpointsim plan my-endpoint.yaml
       endpointsim plan my-endpoint.yaml -n 200 -j auto --model-memory 2048MB
+      endpointsim plan my-endpoint.yaml --robust launch-day
       endpointsim plan my-endpoint.yaml --vary m5-xlarge.initial_instance_count=1..4 --misses-at-most 10%
     """
     from simulator.cli.progress import progress
@@ -68,10 +77,16 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
         raise click.UsageError("a plan keeps no replications, there is nothing to resume")
     wishes = Wishes(**{one.name: options.pop(one.name) for one in fields(Wishes)})
     vary, is_short = options.pop("vary"), options.pop("no_price_of_objective")
+    set_of = options.pop("robust")
+    source = read_source(scenario)
+    if set_of is not None:
+        from simulator.questions.robust import check_set
+
+        check_set(set_of)
     asked = {f"plan.{name}": value for name, value in options.items() if value is not None}
     with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
         found = planned(
-            read_source(scenario),
+            source,
             overrides=overrides | asked,
             vary=vary,
             replications=simulating.replications,
@@ -82,10 +97,11 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
             progress=report,
             with_price_of_objective=not is_short,
         )
-    _print(found, wishes, quiet=simulating.quiet)
+    robust = None if set_of is None else _robust(found, source, set_of, simulating)
+    _print(found, robust, wishes, quiet=simulating.quiet)
     if not simulating.no_results:
         folder = found.folder(simulating.results)
-        _save(found, folder)
+        _save(found, robust, folder)
         if not simulating.quiet:
             click.echo(f"results in {folder}", err=True)
     ctx.exit(exit_code(found, strict=wishes.strict))
@@ -98,10 +114,20 @@ def exit_code(found: Planned, *, strict: bool) -> int:
     return NO_PLAN if found.plan is None else 0
 
 
-def _print(found: Planned, wishes: Wishes, *, quiet: bool) -> None:
+def _robust(found: Planned, source: Source, set_of: str, simulating: Simulating) -> Robust:
+    from simulator.cli.progress import progress
+    from simulator.questions.robust import robust
+    from simulator.questions.running import runner_of
+
+    with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
+        runner = runner_of(engine=simulating.engine, jobs=simulating.jobs, cluster=simulating.cluster, progress=report)
+        return robust(found, source, set_of, runner)
+
+
+def _print(found: Planned, robust: Robust | None, wishes: Wishes, *, quiet: bool) -> None:
     from simulator.cli.writing import write_whole
 
-    text = _formatted(found, wishes)
+    text = _formatted(found, robust, wishes)
     if wishes.out is not None:
         write_whole(wishes.out, text)
         if not quiet:
@@ -111,19 +137,19 @@ def _print(found: Planned, wishes: Wishes, *, quiet: bool) -> None:
     sys.stdout.flush()
 
 
-def _formatted(found: Planned, wishes: Wishes) -> str:
+def _formatted(found: Planned, robust: Robust | None, wishes: Wishes) -> str:
     from simulator.report import plan as report
 
     if wishes.output == "json":
-        return report.as_json(found)
+        return report.as_json(found, robust)
     if wishes.output == "csv":
         return report.as_csv(found)
     if wishes.output == "markdown":
-        return report.as_markdown(found, verbose=wishes.verbose)
-    return report.as_text(found, verbose=wishes.verbose)
+        return report.as_markdown(found, robust, verbose=wishes.verbose)
+    return report.as_text(found, robust, verbose=wishes.verbose)
 
 
-def _save(found: Planned, folder: Path) -> None:
+def _save(found: Planned, robust: Robust | None, folder: Path) -> None:
     """Every file written whole, the one that says the most last."""
     from simulator.cli.writing import write_whole
     from simulator.report import plan as report
@@ -131,8 +157,8 @@ def _save(found: Planned, folder: Path) -> None:
 
     files: dict[str, str | bytes] = dict(figure_files(found))
     files["plan.csv"] = report.as_csv(found)
-    files["report.txt"] = report.as_text(found, verbose=True)
-    files["plan.json"] = report.as_json(found)
+    files["report.txt"] = report.as_text(found, robust, verbose=True)
+    files["plan.json"] = report.as_json(found, robust)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

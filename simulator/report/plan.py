@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 
     from simulator.measures.objectives import Judgement, Objective
     from simulator.questions.plan import Planned, Tightened
+    from simulator.questions.robust import Robust
 
 #: Goes up when a key changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1
 LEFT_OUT: Final = "left out"
 
 
-def as_text(found: Planned, *, verbose: bool = False) -> str:
+def as_text(found: Planned, robust: Robust | None = None, *, verbose: bool = False) -> str:
     """The report in lines of at most 100 columns."""
-    return plain_text.written(sections(found, verbose=verbose))
+    return plain_text.written(sections(found, robust, verbose=verbose))
 
 
-def as_markdown(found: Planned, *, verbose: bool = False) -> str:
+def as_markdown(found: Planned, robust: Robust | None = None, *, verbose: bool = False) -> str:
     """The same as Markdown."""
-    return markdown(f"A plan for {found.choice.base.name}", sections(found, verbose=verbose))
+    return markdown(f"A plan for {found.choice.base.name}", sections(found, robust, verbose=verbose))
 
 
 def as_csv(found: Planned) -> str:
@@ -41,21 +42,23 @@ def as_csv(found: Planned) -> str:
     return table(found).to_csv(index=False, lineterminator="\n")
 
 
-def as_json(found: Planned) -> str:
+def as_json(found: Planned, robust: Robust | None = None) -> str:
     """Everything that the report says."""
-    return json.dumps(facts(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(facts(found, robust), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def sections(found: Planned, *, verbose: bool = False) -> Iterator[Section]:
+def sections(found: Planned, robust: Robust | None = None, *, verbose: bool = False) -> Iterator[Section]:
     """All parts in the order in which they are read, the answer first.
 
     Parameters
     ----------
     found : Planned
+    robust : Robust or None
+        What stresses left, if it was asked.
     verbose : bool
         Also every candidate that was left out, with its own reason.
     """
-    yield Sentences("Plan", tuple(answer(found)), is_code=True)
+    yield Sentences("Plan", (*answer(found), *(_under_stress(found, robust) if robust else ())), is_code=True)
     yield Sentences("Asked", tuple(_asked(found)))
     if found.samples:
         yield _raced(found)
@@ -134,7 +137,7 @@ def _judged(found: Planned, judgement: Judgement) -> str:
     misses = judgement.misses
     if misses.value is None or found.choice.block.judged_by == "mean":
         return text
-    high = f", at most {100 * misses.high:.2g} %" if misses.high is not None else ""
+    high = f", at most {100 * misses.high:.2g} %" if misses.high is not None and not misses.value else ""
     return f"{text}; missed in {round(misses.value * misses.n)} of {misses.n} replications{high}"
 
 
@@ -152,6 +155,21 @@ def _price(found: Planned, one: Tightened) -> str:
         return f"{start} the plan stays the same."
     more = in_words(one.more, "USD", difference=True) if one.more is not None else "no data"
     return f"{start} the plan is {one.race.plan}, {more} a month."
+
+
+def _under_stress(found: Planned, robust: Robust) -> Iterator[str]:
+    """The robust choice."""
+    survivors = robust.survivors
+    if not survivors:
+        yield f"No candidate is shown to meet all objectives under the stresses of {robust.set_of}."
+        return
+    first = survivors[0]
+    same = ", which is the plan" if first == found.plan else ""
+    yield (
+        f"The cheapest whose objectives hold under all stresses of {robust.set_of}: {first} at "
+        f"{in_words(robust.costs[first], 'USD')} a month without stress{same} (means of {robust.replications} "
+        "replications)."
+    )
 
 
 def _asked(found: Planned) -> Iterator[str]:
@@ -271,7 +289,7 @@ def _columns(name: str, estimate: Any) -> dict[str, float | None]:
     return {f"{name}{end}": part for end, part in zip(("", " low", " high"), parts, strict=True)}
 
 
-def facts(found: Planned) -> dict[str, Any]:
+def facts(found: Planned, robust: Robust | None = None) -> dict[str, Any]:
     """Everything that the report says, as JSON holds it."""
     base, block = found.choice.base, found.choice.block
     return {
@@ -292,6 +310,13 @@ def facts(found: Planned) -> dict[str, Any]:
         "near_miss": found.near_miss,
         "answer": [line.strip() for line in answer(found)],
         "price_of_objective": _price_facts(found.tightened),
+        "robust": None
+        if robust is None
+        else {
+            "set_of": robust.set_of,
+            "plan": next(iter(robust.survivors), None),
+            "verdicts": {name: verdict.value for name, verdict in robust.verdicts.items()},
+        },
         "candidates": [_candidate_facts(found, one.name) for one in found.choice.candidates],
         "assumed": list(_assumed(found)),
     }
