@@ -1,11 +1,11 @@
-"""Interrupts from the keyboard, put off where they would leave something half done."""
+"""Interrupts from the keyboard: put off where they would leave something half done, and never lost."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -41,3 +41,38 @@ def put_off() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if came:
             signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def remembered() -> Iterator[Callable[[], None]]:
+    """A function to call now and then, which raises an interrupt again that somebody swallowed on its way.
+
+    Numba does so at some moments while it loads a compiled kernel: a run that was interrupted then went on for ever.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        As an interrupt comes, and again at the next call.
+    """
+    if (
+        signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield lambda: None
+        return
+    came = False
+
+    def remember(*_: object) -> None:
+        nonlocal came
+        came = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -13,6 +13,7 @@ from typing import Literal
 from simulator.errors import InputError
 from simulator.scenario.model import Scenario
 from simulator.study.executors import Workers, workers
+from simulator.study.interrupts import remembered
 from simulator.study.journal import Journal
 from simulator.study.keeping import Resume, kept
 from simulator.study.precision import check, looks
@@ -161,8 +162,8 @@ def run_all(
             journal = None if results is None else stack.enter_context(kept(scenario, name, Path(results), resume))
             courses[scenario] = _Course(scenario, journal)
         try:
-            with workers(list(courses), jobs, executor, cluster) as places:
-                _complete(list(courses.values()), name, places, progress)
+            with remembered() as check_interrupts, workers(list(courses), jobs, executor, cluster) as places:
+                _complete(list(courses.values()), name, places, progress, check_interrupts)
         except KeyboardInterrupt:
             if not any(course.found for course in courses.values()):
                 raise
@@ -219,7 +220,13 @@ class _Course:
         return tuple(self.found[number] for number in numbers)
 
 
-def _complete(courses: Sequence[_Course], engine: Engine, places: Workers, report: Report | None) -> None:
+def _complete(
+    courses: Sequence[_Course],
+    engine: Engine,
+    places: Workers,
+    report: Report | None,
+    check_interrupts: Callable[[], None],
+) -> None:
     """Simulate, in rounds, until each study has replications enough."""
     requests = 0
     replications = sum(course.scenario.replications for course in courses)
@@ -230,6 +237,7 @@ def _complete(courses: Sequence[_Course], engine: Engine, places: Workers, repor
     def tell(more: int) -> None:
         nonlocal requests
         requests += more
+        check_interrupts()
         if report is not None:
             finished = sum(len(course.found) for course in courses)
             report(Progress(finished, replications, requests, expected, before, is_most))

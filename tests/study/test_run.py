@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import subprocess
 import sys
 import textwrap
@@ -81,6 +83,23 @@ def test_an_interrupted_study_keeps_what_finished() -> None:
     assert run(scenario()).records[:3] == study.records
     assert not study.complete
     assert any("3 of 6" in note for note in study.notes())
+
+
+def test_an_interrupt_that_is_swallowed_on_its_way_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some code of other packages does: the study ends at the next block of requests."""
+    real = replicating._Endpoint.feed
+
+    def swallows(endpoint: Any, demand: Any) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        real(endpoint, demand)
+
+    calls: list[Progress] = []
+    monkeypatch.setattr(replicating._Endpoint, "feed", swallows)
+    with pytest.raises(KeyboardInterrupt):
+        run(scenario(), progress=calls.append)
+    assert [] == calls
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
 
 
 def test_interrupted_before_anything_finished_there_is_no_study(monkeypatch: pytest.MonkeyPatch) -> None:
