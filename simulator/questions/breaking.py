@@ -39,12 +39,13 @@ class Outcome(StrEnum):
     BROKEN_ALREADY = "broken already"
     UNDECIDED = "undecided"
     NO_DATA = "no data"
+    UNFINISHED = "not finished"
     SPARED = "does not apply"
 
 
 #: Worst first.
 WORST_FIRST: Final = (
-    *(Outcome.BROKEN_ALREADY, Outcome.BREAKS, Outcome.NO_DATA, Outcome.UNDECIDED),
+    *(Outcome.BROKEN_ALREADY, Outcome.BREAKS, Outcome.NO_DATA, Outcome.UNFINISHED, Outcome.UNDECIDED),
     *(Outcome.HOLDS, Outcome.SPARED),
 )
 
@@ -82,7 +83,7 @@ def break_of(stress: Stress, objective: Objective, tried: Sequence[Tried]) -> Br
     stress : Stress
     objective : Objective
     tried : sequence of (float, Judgement)
-        Harder and harder; the first is the neutral severity.
+        Harder and harder, from the neutral severity on; some are missing if a run was interrupted.
     """
     undecided = tuple(
         (severity, one.replications_to_decide) for severity, one in tried if one.verdict is Verdict.UNDECIDED
@@ -94,6 +95,8 @@ def break_of(stress: Stress, objective: Objective, tried: Sequence[Tried]) -> Br
         low = tried[met_to - 1][0] if met_to else None
         if Verdict.NO_DATA in verdicts:
             return Break(objective, Outcome.NO_DATA, low=low, undecided=undecided)
+        if not {severity for severity, _ in tried} >= set(stress.severities):
+            return Break(objective, Outcome.UNFINISHED, low=low, undecided=undecided)
         outcome = Outcome.UNDECIDED if undecided else Outcome.HOLDS
         return Break(objective, outcome, low=low, undecided=undecided)
     high = tried[until][0]

@@ -129,7 +129,7 @@ class Stressed:
             **dict.fromkeys((Outcome.BREAKS, Outcome.BROKEN_ALREADY), Verdict.NOT_MET),
             **dict.fromkeys((Outcome.HOLDS, Outcome.SPARED), Verdict.MET),
             Outcome.NO_DATA: Verdict.NO_DATA,
-            Outcome.UNDECIDED: Verdict.UNDECIDED,
+            **dict.fromkeys((Outcome.UNDECIDED, Outcome.UNFINISHED), Verdict.UNDECIDED),
         }
         found = {}
         for name, judgements in judged(self.plain).items():

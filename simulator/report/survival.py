@@ -117,6 +117,7 @@ def headline(result: Stressed, endpoint: str) -> str:
     for what, outcome in (
         ("undecided under", Outcome.UNDECIDED),
         ("no data under", Outcome.NO_DATA),
+        ("not finished under", Outcome.UNFINISHED),
         ("untouched by", Outcome.SPARED),
     ):
         if names[outcome]:
@@ -146,7 +147,7 @@ def cell_words(cell: Cell) -> str:
             return name if stress.is_switch else f"{name} at {point_words(stress, first)}"
         case Outcome.UNDECIDED if not stress.is_switch and first.undecided:
             return f"{name} undecided at {stress.text(first.undecided[0][0])}"
-    return f"{name} {cell.outcome.value}"
+    return cell.outcome.value if cell.outcome is Outcome.UNFINISHED else f"{name} {cell.outcome.value}"
 
 
 def point_words(stress: Stress, one: Break) -> str:

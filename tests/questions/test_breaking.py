@@ -107,6 +107,14 @@ def test_undecided_at_the_last_severity() -> None:
     assert [8.0] == [severity for severity, _ in one.undecided]
 
 
+def test_what_was_not_tried_is_not_finished() -> None:
+    """Nothing is said to hold of which a severity is missing; what is broken is broken."""
+    tried = [(1.0, judged(100.0, 1.0)), (2.0, judged(100.0, 1.0))]
+    assert Break(LIMIT, Outcome.UNFINISHED, low=2.0) == break_of(GROWTH, LIMIT, tried)
+    assert Outcome.UNFINISHED is break_of(GROWTH, LIMIT, []).outcome
+    assert Outcome.BREAKS is break_of(GROWTH, LIMIT, [*tried, (4.0, judged(300.0, 1.0))]).outcome
+
+
 def test_no_data_is_not_met_and_not_broken() -> None:
     """Told by its own name, with the hardest severity met before."""
     tried = [(1.0, judged(100.0, 1.0)), (2.0, judged(None, 0.0)), (4.0, judged(None, 0.0))]
@@ -117,7 +125,7 @@ def test_no_data_is_not_met_and_not_broken() -> None:
 def test_undecided_severities_carry_the_replications_that_would_decide() -> None:
     """As the judgement says: with ±10 of 20 replications, 5 beyond the limit takes about four times as many."""
     tried = [(1.0, judged(100.0, 10.0)), (2.0, judged(245.0, 10.0))]
-    one = break_of(GROWTH, LIMIT, tried)
+    one = break_of(Growth((1.0, 2.0)), LIMIT, tried)
     assert one.outcome is Outcome.UNDECIDED
     assert ((2.0, 73),) == one.undecided
     assert tried[1][1].verdict is Verdict.UNDECIDED

@@ -333,11 +333,13 @@ def test_an_interrupt_keeps_what_was_finished() -> None:
         found = run_all(scenarios)
         return [*found[:-1], replace(found[-1], records=())]
 
-    result = stress(planned(scenario(stress={"growth": [1, 2, 8]})), interrupted)
+    result = stress(planned(scenario(objectives=["p50 < 10s"], stress={"growth": [1, 2, 8]})), interrupted)
     assert [3] == calls
     assert not result.complete
     assert [1.0, 2.0] == list(result.at(result.plan.stresses[0], "instance"))
     assert len(result.table())
+    assert {Outcome.UNFINISHED} == {cell.outcome for cell in result.cells}
+    assert {Verdict.UNDECIDED} == set(result.verdicts.values())
 
 
 def test_studies_may_stop_at_a_precision() -> None:

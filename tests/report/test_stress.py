@@ -47,6 +47,7 @@ def cell(stress: Stress, *breaks: Break, outcome: Outcome | None = None) -> Cell
         (cell(GROWTH, Break(P95, Outcome.UNDECIDED, low=2.0, undecided=((4.0, 80),))), "p95 undecided at 4×"),
         (cell(COLD, Break(P95, Outcome.UNDECIDED, undecided=((1.0, None),))), "p95 undecided"),
         (cell(GROWTH, Break(P95, Outcome.NO_DATA)), "p95 no data"),
+        (cell(GROWTH, Break(P95, Outcome.UNFINISHED, low=2.0)), "not finished"),
         (cell(GROWTH, outcome=Outcome.SPARED), "does not apply"),
     ],
 )
@@ -143,9 +144,9 @@ def test_undecided_cells_name_the_replications_that_would_decide_them() -> None:
 
 def test_the_map_says_every_outcome_in_words() -> None:
     """A field an endpoint and stress, with its words; every outcome has a look of its own."""
-    fields = {"m5": [Field(outcome.value, cell_text) for outcome, cell_text in zip(Outcome, "abcdef", strict=True)]}
+    fields = {"m5": [Field(outcome.value, cell_text) for outcome, cell_text in zip(Outcome, "abcdefg", strict=True)]}
     figure = stress_map(fields, ["growth"] * len(Outcome), "a finding")
-    assert list("abcdef") == [text.get_text() for text in figure.axes[0].texts]
+    assert list("abcdefg") == [text.get_text() for text in figure.axes[0].texts]
     assert {outcome.value for outcome in Outcome} == set(LOOKS)
     assert len(LOOKS) == len({look[:2] for look in LOOKS.values()})
     assert [".png", ".svg"] == [f".{suffix}" for suffix, _ in style.files(figure)]

@@ -23,6 +23,7 @@ LOOKS: Final[dict[str, tuple[str, str, str]]] = {
     "breaks": ("#F4B183", "", "#000000"),
     "broken already": ("#D55E00", "", "#FFFFFF"),
     "no data": ("#FFFFFF", "", style.PALE),
+    "not finished": ("#FFFFFF", "xx", style.INK),
     "does not apply": ("#F2F2F2", "", style.PALE),
 }
 _FIELD_IN: Final = 0.62
