@@ -66,22 +66,13 @@ def stress_map(fields: Mapping[str, Sequence[Field]], stresses: Sequence[str], f
     for row, own in enumerate(fields.values()):
         for column, field in enumerate(own):
             fill, hatch, ink = LOOKS[field.outcome]
-            axes.add_patch(
-                Rectangle(
-                    (column, row),
-                    1,
-                    1,
-                    facecolor=fill,
-                    edgecolor="white" if not hatch else "#BBBBBB",
-                    hatch=hatch,
-                    lw=1.5,
-                )
-            )
+            edge = "#BBBBBB" if hatch else "white"
+            axes.add_patch(Rectangle((column, row), 1, 1, facecolor=fill, edgecolor=edge, hatch=hatch, linewidth=1.5))
             axes.text(
-                *(column + 0.5, row + 0.5, textwrap.fill(field.words, _FIELD_CHARACTERS, break_long_words=False)),
+                *(column + 0.5, row + 0.5, _in_field(field.words)),
                 ha="center",
                 va="center",
-                fontsize=7.5,
+                fontsize=7,
                 color=ink,
                 bbox={"facecolor": fill, "edgecolor": "none", "pad": 1.0} if hatch else None,
             )
