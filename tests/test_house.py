@@ -41,7 +41,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("scenario", "demand", "measures", "files"),
     },
     "questions": {
-        *("units", "errors", "streams", "engines", "traffic", "endpoints", "scenario", "demand", "measures", "study"),
+        *("units", "errors", "streams", "engines", "traffic", "prices", "endpoints"),
+        *("scenario", "demand", "measures", "study"),
     },
     "report": {
         *("units", "errors", "engines", "traffic", "prices", "endpoints", "scenario", "measures", "study", "questions"),

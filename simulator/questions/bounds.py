@@ -22,6 +22,7 @@ from simulator.units import FOREVER
 _PARTS: Final = 240
 #: A bound must be broken by this factor before a candidate is left out for it: replications spread around it.
 _MARGIN: Final = 2.0
+SAME_FOR_LESS: Final = "gives the same latencies at lower prices"
 
 
 def fixed_usd(scenario: Scenario, endpoint: Endpoint) -> float:
@@ -180,7 +181,7 @@ def _dominated(one: Candidate, endpoint: Endpoint, fit: Sequence[tuple[Candidate
             continue
         theirs = _prices(rival, sheet)
         if theirs != ours and all(theirs[item] <= price for item, price in ours.items()):
-            return f"{other.name} gives the same latencies at lower prices"
+            return f"{other.name} {SAME_FOR_LESS}"
     return ""
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.questions.bounds import SAME_FOR_LESS
 from simulator.questions.plan import TIGHTER, over
 from simulator.questions.racing import Standing, State
 from simulator.report import text as plain_text
@@ -62,7 +63,7 @@ def sections(found: Planned, robust: Robust | None = None, *, verbose: bool = Fa
     yield Sentences("Asked", tuple(_asked(found)))
     if found.samples:
         yield _raced(found)
-    reasons = _left_out(found)
+    reasons = _left_out(found, verbose=verbose)
     if reasons:
         lines = [
             f"{', '.join(names) if verbose or len(names) <= 4 else f'{names[0]} and {len(names) - 1} more'}: {reason}"
@@ -215,11 +216,13 @@ def state_of(found: Planned, name: str) -> str:
     return runner.state.value
 
 
-def _left_out(found: Planned) -> dict[str, list[str]]:
-    """Reason → candidates that were not simulated."""
+def _left_out(found: Planned, *, verbose: bool) -> dict[str, list[str]]:
+    """Reason → candidates that were not simulated; in short without which other one it is."""
     reasons: dict[str, list[str]] = {}
     for one in found.choice.candidates:
         reason = _reason(found, one.name)
+        if reason.endswith(SAME_FOR_LESS) and not verbose:
+            reason = f"another candidate {SAME_FOR_LESS}"
         if reason:
             reasons.setdefault(reason, []).append(one.name)
     return reasons

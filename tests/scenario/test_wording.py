@@ -92,4 +92,4 @@ def test_a_file_name_near_no_shipped_scenario_lists_them(tmp_path: Path) -> None
     """The list follows at once."""
     with pytest.raises(ScenarioError) as caught:
         load_scenario(tmp_path / "zzz.yaml")
-    assert "zzz.yaml  no such file; shipped scenarios: azure-functions-bursty-day, " in str(caught.value)
+    assert "zzz.yaml  no such file; shipped scenarios: assistant-launch, " in str(caught.value)

@@ -17,6 +17,7 @@ HORIZONS = {
     "azure-llm-code-hour": "20m",
     "chat-embed-diurnal": "1h",
     "flash-crowd": "1h",
+    "plan-chat-embed": "1h",
     "quiet-development-endpoint": "7d",
     "steady-high-rate": "16m",
     "uncertain-launch": "1h",

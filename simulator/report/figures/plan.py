@@ -12,6 +12,7 @@ from simulator.report.reading import in_words, limit_in_words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from simulator.measures.intervals import Estimate
@@ -101,6 +102,7 @@ def cost_against(
         )
     _scale(axes, "x", [cost for _, _, cost, _ in shown], None)
     _scale(axes, "y", [value for _, _, _, value in shown], limit)
+    _with_zero(axes, limit, [value.value or 0.0 for _, _, _, value in shown])
     axes.yaxis.set_major_formatter(lambda value, position: limit_in_words(value, unit) if value > 0 else "0")
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.10g}")
     if limit is not None:
@@ -123,6 +125,18 @@ def cost_against(
         detail += f"; the plan gives {in_words(plan[3], unit)}"
     style.headline(figure, title, detail)
     return figure
+
+
+def _with_zero(axes: Axes, limit: float | None, values: Sequence[float]) -> None:
+    """Room for what is 0 and, where values go far beyond a limit, a scale of factors above it."""
+    most = max(values)
+    if min(values) > 0:
+        return
+    if limit is not None and most > 8 * limit > 0:
+        axes.set_yscale("symlog", linthresh=limit)
+        axes.set_ylim(-0.3 * limit, 1.8 * most)
+    else:
+        axes.set_ylim(bottom=-0.06 * axes.get_ylim()[1])
 
 
 def _label(state: str, names: Sequence[str]) -> str:
