@@ -12,7 +12,7 @@ import click
 
 from simulator.cli.errors import INTERRUPTED, NOT_MET, UNDECIDED
 from simulator.cli.options import output_option
-from simulator.cli.simulating import Simulating, simulating_options, studies
+from simulator.cli.simulating import Simulating, at_most, simulating_options, studies
 
 if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
@@ -81,15 +81,10 @@ def answer(ctx: click.Context, scenario: Scenario, options: dict[str, Any]) -> N
         from simulator.report.reading import Reading
 
         kept = "" if simulating.no_results else "; the same command goes on from there"
-        count = f"{Reading(study).finished} of {study.requested}"
+        count = f"{Reading(study).finished} of {at_most([scenario])}{study.requested}"
         click.echo(f"interrupted: {count} replications are finished{kept}", err=True)
         ctx.exit(INTERRUPTED)
     ctx.exit(exit_code(study, wishes.require, wishes.strict))
-
-
-def _at_most(scenario: Scenario) -> str:
-    """What stands before the number of replications: it depends on what is found if a precision is asked for."""
-    return "" if scenario.precision is None else "at most "
 
 
 def exit_code(study: Study, require: str | None, strict: bool) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from simulator.cli.errors import INTERRUPTED
 from simulator.cli.options import TextType, set_option
 
 if TYPE_CHECKING:
@@ -136,16 +137,25 @@ def studies(scenarios: Sequence[Scenario], simulating: Simulating, *, tells: boo
     scenarios = [asked(one, simulating.replications, simulating.seed) for one in scenarios]
     if tells and not simulating.no_results and not simulating.quiet:
         _tell_what_is_there(scenarios, simulating)
-    with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
-        return run_all(
-            scenarios,
-            engine=simulating.engine,
-            jobs=simulating.jobs,
-            cluster=simulating.cluster,
-            progress=report,
-            results=None if simulating.no_results else simulating.results,
-            resume=simulating.resume,
-        )
+    try:
+        with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
+            return run_all(
+                scenarios,
+                engine=simulating.engine,
+                jobs=simulating.jobs,
+                cluster=simulating.cluster,
+                progress=report,
+                results=None if simulating.no_results else simulating.results,
+                resume=simulating.resume,
+            )
+    except KeyboardInterrupt:
+        click.echo("interrupted before a replication was finished", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def at_most(scenarios: Sequence[Scenario]) -> str:
+    """What stands before a number of replications that depends on what is found, because a precision is asked for."""
+    return "at most " if any(one.precision is not None for one in scenarios) else ""
 
 
 def _tell_what_is_there(scenarios: Sequence[Scenario], simulating: Simulating) -> None:
@@ -159,8 +169,9 @@ def _tell_what_is_there(scenarios: Sequence[Scenario], simulating: Simulating) -
     spoilt = [find for find in finds if find.why_not and find.replications]
     if usable:
         count = sum(find.replications for find in usable)
-        asked = sum(one.replications for one in dict.fromkeys(scenarios))
+        most = sum(one.replications for one in dict.fromkeys(scenarios))
         where = usable[0].folder if len(usable) == 1 else f"{len(usable)} folders of {usable[0].folder.parent}"
+        asked = f"{at_most(scenarios)}{most}"
         click.echo(f"{count} of {asked} replications are in {where} already; --fresh simulates them again", err=True)
     if spoilt and simulating.resume != "always":
         for find in spoilt:
