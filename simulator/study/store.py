@@ -63,6 +63,7 @@ def save_study(study: Study, results: Path, also: Mapping[str, bytes] | None = N
         "replications.csv": _csv(study.replications),
         "bill.csv": _csv(study.bill_lines()),
         "timeline.csv": _csv(_timelines(study)),
+        **({"assumptions.csv": _csv(study.assumptions_drawn())} if study.scenario.assumed else {}),
         "summary.json": _json(summary_facts(study)),
         **(also or {}),
         # Last, because it names the replications that the others are made from.

@@ -133,8 +133,12 @@ def test_fields_that_are_uncertain_are_not_listed_as_assumed(study: Study) -> No
 
 def test_a_study_is_read_back_equal(study: Study, tmp_path: Path) -> None:
     """Scenario with its assumptions, records, and everything that follows from the draws."""
-    again = simulator.load_study(study.save(tmp_path))
+    folder = study.save(tmp_path)
+    again = simulator.load_study(folder)
     assert study == again
+    header, *rows = (folder / "assumptions.csv").read_text(encoding="utf-8").splitlines()
+    assert ",".join(study.assumptions_drawn().columns) == header
+    assert 6 == len(rows)
     assert study.scenario.resolved() == again.scenario.resolved()
     assert study.assumptions_drawn().equals(again.assumptions_drawn())
     assert study.summary().equals(again.summary())
