@@ -135,7 +135,7 @@ GRID: dict[str, Any] = {
     "plan": {
         "candidates": [
             {"endpoint": "on-demand", "max_concurrency": [6, 12], "provisioned_concurrency": [0, 2]},
-            {"endpoint": "m5", "initial_instance_count": [1, 2], "workers_per_instance": 4},
+            {"endpoint": "m5", "initial_instance_count": 1, "workers_per_instance": [3, 4]},
         ],
     },
     "endpoints": [
@@ -162,7 +162,7 @@ def best_of_all(given: dict[str, Any], replications: int) -> tuple[str, dict[str
 
 
 def test_a_plan_is_what_trying_everything_finds() -> None:
-    """Eight candidates, two objectives: the same as 200 replications of each, with other random numbers."""
+    """Six candidates, two objectives: the same as 200 replications of each, with other random numbers."""
     best, costs = best_of_all(GRID, 200)
     found = planned(GRID, with_price_of_objective=False)
     assert found.plan in {name for name, cost in costs.items() if cost < costs[best] * 1.02}
