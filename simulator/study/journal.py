@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.measures.cold_starts import ColdStarts
 from simulator.measures.histogram import Histogram
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import Level
@@ -223,6 +224,9 @@ def _facts(record: Record) -> dict[str, Any]:
             name: [one.period_ns, one.horizon_ns, *(getattr(one, series).tolist() for series in _SERIES)]
             for name, one in record.timelines.items()
         },
+        "cold_starts": {
+            name: [one.completed, one.cold, _histogram_facts(one.penalties)] for name, one in record.cold_starts.items()
+        },
     }
 
 
@@ -260,7 +264,11 @@ def _record(facts: dict[str, Any]) -> Record:
         name: Timeline(period_ns, horizon_ns, *(np.array(one, np.int64) for one in series))
         for name, (period_ns, horizon_ns, *series) in facts["timelines"].items()
     }
-    return Record(facts["number"], facts["traffic"], measured, timelines)
+    cold_starts = {
+        name: ColdStarts(tuple(completed), tuple(cold), _histogram(penalties))
+        for name, (completed, cold, penalties) in facts["cold_starts"].items()
+    }
+    return Record(facts["number"], facts["traffic"], measured, timelines, cold_starts)
 
 
 def _histogram(stretches: list[list[int]]) -> Histogram:

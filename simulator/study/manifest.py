@@ -17,7 +17,7 @@ from simulator.errors import StudyError
 from simulator.scenario.model import Scenario
 
 #: Goes up when the same scenario and seed give other results, or when the files change their form.
-RESULTS_VERSION: Final = 2
+RESULTS_VERSION: Final = 3
 MANIFEST: Final = "manifest.json"
 #: Packages whose arithmetic goes into results; another version may change the last bit.
 _ARITHMETIC: Final = ("numpy", "scipy", "numba")

@@ -12,6 +12,7 @@ from simulator.engines import compiled, reference
 from simulator.engines.pool import Pool
 from simulator.engines.tables import Demand, Settled
 from simulator.errors import InputError
+from simulator.measures.cold_starts import ColdStarts, ColdTally
 from simulator.measures.measured import Measured
 from simulator.measures.objectives import Objective, parse_objective
 from simulator.measures.percentiles import LEVELS, Level, level
@@ -68,12 +69,15 @@ class Record:
         Endpoint → what was measured of it.
     timelines : dict of str to Timeline
         Endpoint → its series; of replication 0 only.
+    cold_starts : dict of str to ColdStarts
+        Endpoint → its cold starts by hour of the day; of those that launch instances.
     """
 
     number: int
     traffic: dict[str, Any]
     measured: dict[str, Measured]
     timelines: dict[str, Timeline]
+    cold_starts: dict[str, ColdStarts] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -135,6 +139,7 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
     horizon_ns = to_ns(scenario.horizon)
     limits_ns = [one.threshold_ns for one in objectives_of(scenario) if one.threshold_ns is not None]
     levels = levels_of(scenario)
+    clock_ns = to_ns(scenario.clock.day_s)
     runs = {
         endpoint.name: _Endpoint(
             endpoint.pool(),
@@ -146,6 +151,7 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
                 levels=levels,
             ),
             TimelineTally(endpoint.pool(), horizon_ns) if number == 0 else None,
+            ColdTally(to_ns(scenario.initial_transient), clock_ns) if endpoint.pool().launches else None,
             task.engine,
         )
         for endpoint in endpoints
@@ -157,29 +163,36 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
         for name, demand in block.items():
             runs[name].feed(demand)
         tell(len(arrival_ns) * len(runs))
-    measured, timelines = {}, {}
+    measured, timelines, cold_starts = {}, {}, {}
     for name, run in runs.items():
-        measured[name], timeline = run.finish()
+        measured[name], timeline, cold = run.finish()
         if timeline is not None:
             timelines[name] = timeline
-    return Record(number, minutes.finish(), measured, timelines)
+        if cold is not None:
+            cold_starts[name] = cold
+    return Record(number, minutes.finish(), measured, timelines, cold_starts)
 
 
 class _Endpoint:
     """One endpoint under a stream of demand, measured as it goes by."""
 
-    def __init__(self, pool: Pool, tally: Tally, timeline: TimelineTally | None, engine: Engine) -> None:
-        self._tally, self._timeline = tally, timeline
+    def __init__(
+        self, pool: Pool, tally: Tally, timeline: TimelineTally | None, cold: ColdTally | None, engine: Engine
+    ) -> None:
+        self._tally, self._timeline, self._cold = tally, timeline, cold
         self._simulation = compiled.Simulation(pool) if engine == "compiled" else reference.Simulation(pool)
 
     def feed(self, demand: Demand) -> None:
         self._add(self._simulation.feed(demand))
 
-    def finish(self) -> tuple[Measured, Timeline | None]:
+    def finish(self) -> tuple[Measured, Timeline | None, ColdStarts | None]:
         self._add(self._simulation.finish())
-        return self._tally.finish(), None if self._timeline is None else self._timeline.finish()
+        timeline = None if self._timeline is None else self._timeline.finish()
+        return self._tally.finish(), timeline, None if self._cold is None else self._cold.finish()
 
     def _add(self, settled: Settled) -> None:
         self._tally.add(settled)
         if self._timeline is not None:
             self._timeline.add(settled)
+        if self._cold is not None:
+            self._cold.add(settled)

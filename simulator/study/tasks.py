@@ -82,10 +82,12 @@ class Gathering:
             measured = {name: one for part in parts for name, one in part.measured.items()}
             if len(measured) == len(self._names):
                 timelines = {name: one for part in parts for name, one in part.timelines.items()}
+                cold_starts = {name: one for part in parts for name, one in part.cold_starts.items()}
                 del self._parts[record.number]
                 yield Record(
                     record.number,
                     record.traffic,
                     {name: measured[name] for name in self._names},
                     {name: timelines[name] for name in self._names if name in timelines},
+                    {name: cold_starts[name] for name in self._names if name in cold_starts},
                 )
