@@ -149,7 +149,7 @@ def coverage(made: Callable[[int], Scenario], truth: float, seeds: Sequence[int]
 
 CASES: dict[str, tuple[Callable[[int], Scenario], float]] = {
     "Erlang loss, growth": (loss, LOST_AT),
-    "Erlang loss, service time": (lambda seed: loss(seed, stress={"service": [1, 2, 4]}), LOST_AT),
+    "Erlang loss, service time": (lambda seed: loss(seed, 20, stress={"service": [1, 2, 4]}), LOST_AT),
     "M/M/4, growth": (queue, WAITS_AT),
     "idle timeout": (sparse, COLD_AT),
 }
