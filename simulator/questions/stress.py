@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from simulator.measures.objectives import Judgement
 from simulator.questions.breaking import Outcome, to_try
-from simulator.questions.running import Runner
 from simulator.questions.stress_plan import Plan
 from simulator.questions.stressed import Cell, Seen, Stressed, judged, tried_of
 from simulator.questions.stressing import Stress
-from simulator.questions.sweep import TOGETHER
 from simulator.scenario.model import Scenario
 from simulator.study.estimates import Sample
 from simulator.study.results import Study
 
+if TYPE_CHECKING:
+    from simulator.questions.running import Runner
+
+#: Studies that run at the same time: each holds two files open, and systems allow a process about a thousand.
+_TOGETHER: Final = 100
 #: Rounds in which severities between others are tried: each halves an interval.
 MOST_ROUNDS: Final = 8
 
@@ -27,7 +30,7 @@ def stress(plan: Plan, runner: Runner) -> Stressed:
     ----------
     plan : Plan
     runner : callable
-        Gives studies of scenarios (`running.runner_of`). If one is not complete it was interrupted, and no more are
+        Gives studies of scenarios (`running.runner_of`, or `run_all` as it is). If one is not complete it was interrupted, and no more are
         asked for.
     """
     return _Course(plan, runner).run()
@@ -66,8 +69,8 @@ class _Course:
         """Studies of scenarios, in their order; equal ones are simulated once."""
         distinct = list(dict.fromkeys(scenarios))
         found: dict[Scenario, Study] = {}
-        for at in range(0, len(distinct), TOGETHER):
-            some = distinct[at : at + TOGETHER]
+        for at in range(0, len(distinct), _TOGETHER):
+            some = distinct[at : at + _TOGETHER]
             if self._complete:
                 found |= dict(zip(some, self._runner(some), strict=True))
                 self._complete = all(found[one].complete for one in some)

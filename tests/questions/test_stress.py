@@ -15,7 +15,6 @@ from simulator.errors import InputError
 from simulator.measures.objectives import Verdict
 from simulator.questions import breaking
 from simulator.questions.breaking import Break, Outcome
-from simulator.questions.running import runner_of
 from simulator.questions.stress import stress
 from simulator.questions.stress_plan import planned
 from simulator.questions.stressed import Stressed
@@ -123,7 +122,7 @@ COLD_AT = math.log(1 / 0.3) / (640 / 200)
 
 def stressed(asked: Scenario, **options: Any) -> Stressed:
     """What becomes of a scenario."""
-    return stress(planned(asked, **options), runner_of())
+    return stress(planned(asked, **options), run_all)
 
 
 def only_break(asked: Scenario) -> Break:
