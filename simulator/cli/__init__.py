@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
     "stress": "Put a scenario to stresses: what breaks, at which severity, and who survives.",
     "sensitivity": "Which uncertain assumption of a scenario matters, and what would change the answer.",
     "plan": "Find the cheapest configuration that meets the objectives.",
+    "risk": "How likely a cold start is, at which hour, and what would change that at what price.",
     "validate": "Check scenario files and say what they assume.",
     "init": "Write a commented scenario to start from.",
     "prices": "List and show the bundled price sheets.",

@@ -1,0 +1,64 @@
+"""``endpointsim risk``: how likely a cold start is, and what would change that."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simulator.cli.answering import _for_stream
+from simulator.cli.errors import INTERRUPTED
+from simulator.cli.simulating import Simulating, simulating_options, studies
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--endpoint", metavar="NAME", help="A serverless endpoint; the first on-demand one by default.")
+@simulating_options
+@click.option(
+    "--output", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True, help="Form."
+)
+@click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file.")
+@click.pass_context
+def risk(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **options: Any) -> None:
+    r"""Say how likely a request is to meet a cold start, by hour of the day, and what would change that.
+
+    Tried in its place, under the same requests: provisioned concurrency, a longer idle timeout, pings that keep an
+    instance warm, and the real-time endpoints of the scenario. The least provisioned concurrency is looked for that
+    keeps to an objective on cold_start_fraction, or else leaves a tenth of the cold starts.
+
+    \b
+    Examples:
+      endpointsim risk quiet-development-endpoint
+      endpointsim risk my-endpoint.yaml --endpoint serverless-4gb -n 100 -j auto --output json
+    """
+    from simulator.cli.writing import write_whole
+    from simulator.questions.risk import risk as risk_of
+    from simulator.report import risk as report
+    from simulator.report.figures.risk import figure_files
+    from simulator.scenario.loading import load_scenario
+    from simulator.study.run import asked
+
+    endpoint, output, out = (options.pop(name) for name in ("endpoint", "output", "out"))
+    simulating = Simulating.taken_from(options)
+    loaded = asked(load_scenario(scenario, overrides), simulating.replications, simulating.seed)
+    found = risk_of(loaded, lambda scenarios: studies(scenarios, simulating), endpoint)
+    text = {"json": report.as_json, "markdown": report.as_markdown, "table": report.as_text}[output](found)
+    if out is None:
+        click.echo(_for_stream(text), nl=False)
+        sys.stdout.flush()
+    else:
+        write_whole(out, text)
+    if not simulating.no_results:
+        folder = simulating.results / found.scenario.name / f"risk-{found.study.digest()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in figure_files(found, report.headline(found)[0]):
+            write_whole(folder / name, content)
+        write_whole(folder / "risk.json", report.as_json(found))
+        write_whole(folder / "report.txt", report.as_text(found))
+        if not simulating.quiet:
+            click.echo(f"results in {folder}", err=True)
+    if not found.study.complete:
+        ctx.exit(INTERRUPTED)
