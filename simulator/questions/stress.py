@@ -30,8 +30,8 @@ def stress(plan: Plan, runner: Runner) -> Stressed:
     ----------
     plan : Plan
     runner : callable
-        Gives studies of scenarios (`running.runner_of`, or `run_all` as it is). If one is not complete it was interrupted, and no more are
-        asked for.
+        Gives studies of scenarios (`running.runner_of`, or `run_all` as it is). If one is not complete it was
+        interrupted, and no more are asked for.
     """
     return _Course(plan, runner).run()
 
