@@ -70,9 +70,9 @@ _WIDEST: Final = 1 << 51
 # No loop owns an array, so they do without reference counts (`_nrt`), and none divides by zero, so they do without a
 # check of it: either would keep a processor from doing several values at a time. Passing on as many arrays as they
 # take costs more than most of them, so what `tally_block` calls becomes part of it.
-_options: Final[dict[str, Any]] = {"cache": True, "error_model": "numpy", "_nrt": False}
-_kernel: Final = njit(**_options)
-_rule: Final = njit(**_options, forceinline=True)
+_options: Final[dict[str, Any]] = {"error_model": "numpy", "_nrt": False}
+_kernel: Final = njit(cache=True, **_options)
+_rule: Final = njit(forceinline=True, **_options)
 
 
 class Rules(NamedTuple):
