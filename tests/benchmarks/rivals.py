@@ -1,7 +1,7 @@
 """The same workloads in other simulators: a minimal SimPy model, simfaas and Ciw, each as its users would write it.
 
 The SimPy models take a demand that was drawn before, in whole nanoseconds, so what they count can be held against the
-engine's own counts. simfaas and Ciw draw for themselves.
+engine's own counts. simfaas, Ciw and cimba (`in_cimba`) draw for themselves.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from tests.benchmarks.workloads import (
 
 @dataclass
 class Counts:
-    """What a rival counted; a request is one that arrived before the horizon."""
+    """What a rival counted, and the sum of its latencies; a request is one that arrived before the horizon."""
 
     requests: int = 0
     completed: int = 0
     cold_starts: int = 0
     throttled: int = 0
     timed_out: int = 0
+    latency_s: float = 0.0
 
 
 Process = Callable[[int, int, float], Iterator[Any]]

@@ -7,8 +7,9 @@ End to end is what a study does with a replication: draw the demand, simulate it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -35,7 +36,8 @@ from tests.benchmarks.workloads import (
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 
-OURS, SIMPY, SIMFAAS, CIW, DRAWS = "endpointsim", "minimal SimPy", "simfaas", "Ciw", "NumPy's draws alone"
+OURS, DRAWS = "endpointsim", "NumPy's draws alone"
+SIMPY, SIMFAAS, CIW, CIMBA = "minimal SimPy", "simfaas", "Ciw", "cimba"
 REQUESTS = 2_000_000
 #: Replication 0 also records a timeline for the figures, the others are what a study mostly consists of.
 REPLICATION = 1
@@ -44,6 +46,9 @@ REPLICATION = 1
 @pytest.fixture(scope="module")
 def table() -> Iterator[Table]:
     """Printed when all is measured."""
+    if find_spec("cimba") is not None:
+        # It adds to Numba what it compiles; that has to be there before Numba compiles anything.
+        import_module("tests.benchmarks.in_cimba")
     table = Table()
     yield table
     print(f"\n\n{table}")
@@ -80,7 +85,7 @@ def compare(
     workload: Workload,
     simpy_model: Callable[[Demand], rivals.Counts],
     others: dict[str, Callable[[], int]],
-    bars: dict[str, float],
+    bars: Mapping[str, float],
     draws: Callable[[int], int],
     simpy_requests: int = 50_000,
 ) -> float:
@@ -143,14 +148,32 @@ def test_on_demand_serverless_at_three_sizes(table: Table) -> None:
     table.faster("on demand, 1,000 busy", speeds[1_000], "itself at 8 busy", speeds[8], 0.5)
 
 
+def cimba_or_why(workload: Workload, requests: int) -> tuple[dict[str, Callable[[], int]], str]:
+    """cimba as a contender, or why it is none."""
+    if find_spec("cimba") is None:
+        return {}, "skipped: not installed, the extra `bench` installs it where it has a wheel"
+    from tests.benchmarks import in_cimba
+
+    counts = in_cimba.central_queue(workload, requests)
+    assert (requests, requests) == (counts.requests, counts.completed)
+    # Erlang C at 3.2 of 4 workers: one in 0.596 waits, on average a service time over what is left of 4.
+    waiting_s = 0.5964 * MEAN_SERVICE_S / 0.8
+    assert MEAN_SERVICE_S + waiting_s == pytest.approx(counts.latency_s / requests, rel=0.05)
+    return {CIMBA: lambda: in_cimba.central_queue(workload, requests).requests}, ""
+
+
 def test_central_queue(table: Table) -> None:
-    """M/M/4: every customer is served, in Ciw and here."""
+    """M/M/4: every customer is served, in Ciw, in cimba and here."""
     workload, customers = central_queue(), 10_000
-    others = {CIW: lambda: rivals.ciw_central_queue(workload, customers).requests} if find_spec("ciw") else {}
+    ciw = {CIW: lambda: rivals.ciw_central_queue(workload, customers).requests} if find_spec("ciw") else {}
+    cimba, why_not = cimba_or_why(workload, 1_000_000)
     draws = partial(draws_alone, workload.rate, lognormal=False, routing=False)
-    compare(table, workload, rivals.simpy_central_queue, others, {CIW: 400, DRAWS: 3.5}, draws)
-    if not others:
+    bars = {CIW: 400, CIMBA: 8, DRAWS: 3.5}
+    compare(table, workload, rivals.simpy_central_queue, {**ciw, **cimba}, bars, draws)
+    if not ciw:
         table.note(workload.title, CIW, "skipped: not installed, the extra `bench` installs it")
+    if not cimba:
+        table.note(workload.title, CIMBA, why_not)
 
 
 def test_random_routing_with_queue_limits_and_timeouts(table: Table) -> None:
