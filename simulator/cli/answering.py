@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from simulator.cli.errors import INTERRUPTED, NOT_MET, UNDECIDED
 from simulator.cli.options import output_option
 from simulator.cli.simulating import Simulating, at_most, simulating_options, studies
+from simulator.cli.writing import put
 
 if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
@@ -72,7 +72,7 @@ def answer(ctx: click.Context, scenario: Scenario, options: dict[str, Any]) -> N
     if wishes.require is not None:
         scenario.endpoint(wishes.require)
     (study,) = studies([scenario], simulating)
-    _print(study, wishes, quiet=simulating.quiet)
+    put(_formatted(study, wishes.output, wishes.verbose), wishes.out, quiet=simulating.quiet)
     if not simulating.no_results:
         folder = _save(study, simulating.results)
         if not simulating.quiet:
@@ -99,19 +99,6 @@ def exit_code(study: Study, require: str | None, strict: bool) -> int:
     return 0 if state is Verdict.MET else NOT_MET
 
 
-def _print(study: Study, wishes: Wishes, *, quiet: bool) -> None:
-    from simulator.cli.writing import write_whole
-
-    text = _formatted(study, wishes.output, wishes.verbose)
-    if wishes.out is None:
-        click.echo(_for_stream(text), nl=False)
-        sys.stdout.flush()
-    else:
-        write_whole(wishes.out, text)
-        if not quiet:
-            click.echo(f"wrote {wishes.out}", err=True)
-
-
 def _formatted(study: Study, output: str, verbose: bool) -> str:
     from simulator.report import machine, text
 
@@ -122,17 +109,6 @@ def _formatted(study: Study, output: str, verbose: bool) -> str:
     if output == "markdown":
         return machine.as_markdown(study, verbose=verbose)
     return text.report(study, verbose=verbose)
-
-
-def _for_stream(text: str) -> str:
-    """The text, in ASCII if standard output can hold no more."""
-    from simulator.report.numbers import plain_ascii
-
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return plain_ascii(text)
-    return text
 
 
 def _save(study: Study, results: Path) -> Path:

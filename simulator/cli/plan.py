@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.answering import Wishes, _for_stream
+from simulator.cli.answering import Wishes
 from simulator.cli.errors import NO_PLAN, UNDECIDED
 from simulator.cli.options import output_option
 from simulator.cli.simulating import Simulating, simulating_options
+from simulator.cli.writing import fill, put
 
 if TYPE_CHECKING:
     from simulator.questions.plan import Planned
@@ -98,12 +98,9 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
             with_price_of_objective=not is_short,
         )
     robust = None if set_of is None else _robust(found, source, set_of, simulating)
-    _print(found, robust, wishes, quiet=simulating.quiet)
+    put(_formatted(found, robust, wishes), wishes.out, quiet=simulating.quiet)
     if not simulating.no_results:
-        folder = found.folder(simulating.results)
-        _save(found, robust, folder)
-        if not simulating.quiet:
-            click.echo(f"results in {folder}", err=True)
+        fill(found.folder(simulating.results), _files(found, robust), quiet=simulating.quiet)
     ctx.exit(exit_code(found, strict=wishes.strict))
 
 
@@ -124,19 +121,6 @@ def _robust(found: Planned, source: Source, set_of: str, simulating: Simulating)
         return robust(found, source, set_of, runner)
 
 
-def _print(found: Planned, robust: Robust | None, wishes: Wishes, *, quiet: bool) -> None:
-    from simulator.cli.writing import write_whole
-
-    text = _formatted(found, robust, wishes)
-    if wishes.out is not None:
-        write_whole(wishes.out, text)
-        if not quiet:
-            click.echo(f"wrote {wishes.out}", err=True)
-        return
-    click.echo(_for_stream(text), nl=False)
-    sys.stdout.flush()
-
-
 def _formatted(found: Planned, robust: Robust | None, wishes: Wishes) -> str:
     from simulator.report import plan as report
 
@@ -149,9 +133,8 @@ def _formatted(found: Planned, robust: Robust | None, wishes: Wishes) -> str:
     return report.as_text(found, robust, verbose=wishes.verbose)
 
 
-def _save(found: Planned, robust: Robust | None, folder: Path) -> None:
-    """Every file written whole, the one that says the most last."""
-    from simulator.cli.writing import write_whole
+def _files(found: Planned, robust: Robust | None) -> dict[str, str | bytes]:
+    """Name and content of every file, the one that says the most last."""
     from simulator.report import plan as report
     from simulator.report.figures.plan import figure_files
 
@@ -159,11 +142,4 @@ def _save(found: Planned, robust: Robust | None, folder: Path) -> None:
     files["plan.csv"] = report.as_csv(found)
     files["report.txt"] = report.as_text(found, robust, verbose=True)
     files["plan.json"] = report.as_json(found, robust)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        from simulator.errors import StudyError
-
-        raise StudyError(f"{folder}: cannot be made: {error.strerror or error}") from error
-    for name, content in files.items():
-        write_whole(folder / name, content)
+    return files

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from simulator.cli.answering import _for_stream
 from simulator.cli.errors import INTERRUPTED
-from simulator.cli.simulating import Simulating, simulating_options, studies
+from simulator.cli.simulating import Runner, Simulating, simulating_options
+from simulator.cli.writing import fill, put
 
 
 @click.command()
@@ -34,7 +33,6 @@ def risk(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
       endpointsim risk quiet-development-endpoint
       endpointsim risk my-endpoint.yaml --endpoint serverless-4gb -n 100 -j auto --output json
     """
-    from simulator.cli.writing import write_whole
     from simulator.questions.risk import risk as risk_of
     from simulator.report import risk as report
     from simulator.report.figures.risk import figure_files
@@ -44,21 +42,13 @@ def risk(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
     endpoint, output, out = (options.pop(name) for name in ("endpoint", "output", "out"))
     simulating = Simulating.taken_from(options)
     loaded = asked(load_scenario(scenario, overrides), simulating.replications, simulating.seed)
-    found = risk_of(loaded, lambda scenarios: studies(scenarios, simulating), endpoint)
+    found = risk_of(loaded, Runner(simulating), endpoint)
     text = {"json": report.as_json, "markdown": report.as_markdown, "table": report.as_text}[output](found)
-    if out is None:
-        click.echo(_for_stream(text), nl=False)
-        sys.stdout.flush()
-    else:
-        write_whole(out, text)
+    put(text, out, quiet=simulating.quiet)
     if not simulating.no_results:
+        files: dict[str, str | bytes] = dict(figure_files(found, report.headline(found)[0]))
+        files |= {"report.txt": report.as_text(found), "risk.json": report.as_json(found)}
         folder = simulating.results / found.scenario.name / f"risk-{found.study.digest()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in figure_files(found, report.headline(found)[0]):
-            write_whole(folder / name, content)
-        write_whole(folder / "risk.json", report.as_json(found))
-        write_whole(folder / "report.txt", report.as_text(found))
-        if not simulating.quiet:
-            click.echo(f"results in {folder}", err=True)
+        fill(folder, files, quiet=simulating.quiet)
     if not found.study.complete:
         ctx.exit(INTERRUPTED)

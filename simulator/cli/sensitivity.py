@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +10,11 @@ import click
 
 from simulator.cli.errors import NOT_MET, UNDECIDED
 from simulator.cli.options import output_option
-from simulator.cli.simulating import Simulating, simulating_options, studies
+from simulator.cli.simulating import Runner, Simulating, simulating_options
+from simulator.cli.writing import fill, put
 
 if TYPE_CHECKING:
-    from simulator.questions.sensitivity import Plan, Sensitivity
-    from simulator.scenario.model import Scenario
-    from simulator.study.results import Study
+    from simulator.questions.sensitivity import Sensitivity
 
 
 @click.command()
@@ -82,38 +79,11 @@ def sensitivity(
     wanted = plan(chosen, draws=draws, repeats=repeats, measures=measures, sobol=sobol)
     # So many studies would hide the others of the scenario: they have a folder of their own.
     own = replace(simulating, results=wanted.folder(simulating.results) / "studies")
-    found = wanted.run(_Runner(own))
-    text = _formatted(found, output)
-    _print(text, out, quiet=simulating.quiet)
+    found = wanted.run(Runner(own))
+    put(_formatted(found, output), out, quiet=simulating.quiet)
     if not simulating.no_results:
-        folder = _save(wanted, found, simulating.results)
-        if not simulating.quiet:
-            click.echo(f"results in {folder}", err=True)
+        fill(wanted.folder(simulating.results), _files(found), quiet=simulating.quiet)
     ctx.exit(exit_code(found, strict=strict))
-
-
-class _Runner:
-    """Runs studies as the options say. `--resume` needs something to go on from; not every study need have begun."""
-
-    def __init__(self, simulating: Simulating) -> None:
-        self._simulating = simulating
-        self._is_first = True
-
-    def __call__(self, scenarios: Sequence[Scenario]) -> list[Study]:
-        if self._is_first and self._simulating.resume == "always":
-            self._simulating = replace(self._simulating, resume="if_possible")
-            _check_begun(scenarios, self._simulating)
-        found = studies(scenarios, self._simulating, tells=self._is_first)
-        self._is_first = False
-        return found
-
-
-def _check_begun(scenarios: Sequence[Scenario], simulating: Simulating) -> None:
-    from simulator.errors import StudyError
-    from simulator.study.keeping import what_is_there
-
-    if not any(what_is_there(one, simulating.engine, simulating.results).replications for one in scenarios):
-        raise StudyError(f"{simulating.results}: holds nothing of this analysis to go on from")
 
 
 def exit_code(found: Sensitivity, *, strict: bool) -> int:
@@ -136,32 +106,14 @@ def _formatted(found: Sensitivity, output: str) -> str:
     return text.written(report.sections(found))
 
 
-def _print(text: str, out: Path | None, *, quiet: bool) -> None:
-    from simulator.cli.answering import _for_stream as for_stream
-    from simulator.cli.writing import write_whole
-
-    if out is None:
-        click.echo(for_stream(text), nl=False)
-        sys.stdout.flush()
-        return
-    write_whole(out, text)
-    if not quiet:
-        click.echo(f"wrote {out}", err=True)
-
-
-def _save(wanted: Plan, found: Sensitivity, results: Path) -> Path:
-    from simulator.cli.writing import write_whole
+def _files(found: Sensitivity) -> dict[str, str | bytes]:
+    """Name and content of every file."""
     from simulator.report import sensitivity as report
     from simulator.report.text import written
 
-    folder = wanted.folder(results)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        "sensitivity.json": report.as_json(found).encode(),
-        "sensitivity.csv": report.as_csv(found).encode(),
-        "report.txt": written(report.sections(found)).encode(),
+    return {
         **dict(report.figure_files(found)),
+        "sensitivity.csv": report.as_csv(found),
+        "report.txt": written(report.sections(found)),
+        "sensitivity.json": report.as_json(found),
     }
-    for name, content in files.items():
-        write_whole(folder / name, content)
-    return folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -158,6 +158,47 @@ def at_most(scenarios: Sequence[Scenario]) -> str:
     return "at most " if any(one.precision is not None for one in scenarios) else ""
 
 
+class Runner:
+    """Runs studies as the options say, for questions that ask for several studies, perhaps in several rounds.
+
+    `--resume` needs something to go on from in the first round; not every study need have begun.
+
+    Parameters
+    ----------
+    simulating : Simulating
+    """
+
+    def __init__(self, simulating: Simulating) -> None:
+        self._simulating = simulating
+        self._is_first = True
+
+    def __call__(self, scenarios: Sequence[Scenario]) -> list[Study]:
+        """The studies, in the order of the scenarios.
+
+        Raises
+        ------
+        StudyError
+            If there is nothing to resume and `--resume` asks for it.
+        """
+        if self._is_first and self._simulating.resume == "always":
+            self._simulating = replace(self._simulating, resume="if_possible")
+            _check_begun(scenarios, self._simulating)
+        found = studies(scenarios, self._simulating, tells=self._is_first)
+        self._is_first = False
+        return found
+
+
+def _check_begun(scenarios: Sequence[Scenario], simulating: Simulating) -> None:
+    from simulator.errors import StudyError
+    from simulator.study.keeping import what_is_there
+    from simulator.study.run import asked
+
+    chosen = [asked(one, simulating.replications, simulating.seed) for one in scenarios]
+    finds = [what_is_there(one, simulating.engine, simulating.results) for one in chosen]
+    if not any(find.replications and not find.why_not for find in finds):
+        raise StudyError(f"{simulating.results}: holds nothing of this question to go on from")
+
+
 def _tell_what_is_there(scenarios: Sequence[Scenario], simulating: Simulating) -> None:
     """Say which replications need not be simulated, or why some that are there have to be."""
     from simulator.study.keeping import what_is_there
@@ -174,5 +215,7 @@ def _tell_what_is_there(scenarios: Sequence[Scenario], simulating: Simulating) -
         asked = f"{at_most(scenarios)}{most}"
         click.echo(f"{count} of {asked} replications are in {where} already; --fresh simulates them again", err=True)
     if spoilt and simulating.resume != "always":
-        for find in spoilt:
-            click.echo(f"what is in {find.folder} cannot be used ({find.why_not}) and is replaced", err=True)
+        for why in dict.fromkeys(find.why_not for find in spoilt):
+            folders = [find.folder for find in spoilt if find.why_not == why]
+            where = folders[0] if len(folders) == 1 else f"{len(folders)} folders of {folders[0].parent}"
+            click.echo(f"what is in {where} cannot be used ({why}) and is replaced", err=True)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.answering import Wishes, _for_stream
+from simulator.cli.answering import Wishes
 from simulator.cli.errors import INTERRUPTED, NOT_MET, UNDECIDED
 from simulator.cli.options import TextType, output_option
-from simulator.cli.simulating import Simulating, simulating_options, studies
+from simulator.cli.simulating import Runner, Simulating, simulating_options
+from simulator.cli.writing import fill, put
 
 if TYPE_CHECKING:
     from simulator.questions.stressed import Stressed
-    from simulator.scenario.model import Scenario
-    from simulator.study.results import Study
 
 
 class Factors(TextType):
@@ -130,13 +127,10 @@ def stress(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **op
     plan = planned(
         loaded, refine=not options["no_refining"], replications=simulating.replications, seed=simulating.seed
     )
-    result = put_to(plan, _Runner(simulating))
-    _print(result, wishes, quiet=simulating.quiet)
+    result = put_to(plan, Runner(simulating))
+    put(_formatted(result, wishes), wishes.out, quiet=simulating.quiet)
     if not simulating.no_results:
-        folder = plan.folder(simulating.results)
-        _save(result, folder)
-        if not simulating.quiet:
-            click.echo(f"results in {folder}", err=True)
+        fill(plan.folder(simulating.results), _files(result), quiet=simulating.quiet)
     if not result.complete:
         kept = "" if simulating.no_results else "; the same command goes on from what is finished"
         click.echo(f"interrupted{kept}", err=True)
@@ -152,19 +146,6 @@ def _block(options: dict[str, Any]) -> dict[str, Any]:
     for name, length in (("flash_crowd", "flash_crowd_length"), ("outage", "outage_release")):
         block[name], block[length] = options.pop(name) or (None, None)
     return {name: value for name, value in block.items() if value is not None}
-
-
-class _Runner:
-    """Runs studies as the options say; `--resume` asks for the first ones, later ones need not have been begun."""
-
-    def __init__(self, simulating: Simulating) -> None:
-        self._simulating = simulating
-
-    def __call__(self, scenarios: Sequence[Scenario]) -> list[Study]:
-        found = studies(scenarios, self._simulating)
-        if self._simulating.resume == "always":
-            self._simulating = replace(self._simulating, resume="if_possible")
-        return found
 
 
 def exit_code(result: Stressed, require: str | None, *, strict: bool) -> int:
@@ -187,19 +168,6 @@ def exit_code(result: Stressed, require: str | None, *, strict: bool) -> int:
     return UNDECIDED if strict and Verdict.UNDECIDED in counting else 0
 
 
-def _print(result: Stressed, wishes: Wishes, *, quiet: bool) -> None:
-    from simulator.cli.writing import write_whole
-
-    text = _formatted(result, wishes)
-    if wishes.out is not None:
-        write_whole(wishes.out, text)
-        if not quiet:
-            click.echo(f"wrote {wishes.out}", err=True)
-        return
-    click.echo(_for_stream(text), nl=False)
-    sys.stdout.flush()
-
-
 def _formatted(result: Stressed, wishes: Wishes) -> str:
     from simulator.report import stress as report
 
@@ -212,9 +180,8 @@ def _formatted(result: Stressed, wishes: Wishes) -> str:
     return report.as_text(result, verbose=wishes.verbose)
 
 
-def _save(result: Stressed, folder: Path) -> None:
-    """Every file written whole, those that say the most last."""
-    from simulator.cli.writing import write_whole
+def _files(result: Stressed) -> dict[str, str | bytes]:
+    """Name and content of every file, those that say the most last."""
     from simulator.report import stress as report
     from simulator.report.figures.stressing import figure_files
 
@@ -223,6 +190,4 @@ def _save(result: Stressed, folder: Path) -> None:
     files["stress.csv"] = report.as_csv(result)
     files["report.txt"] = report.as_text(result, verbose=True)
     files["stress.json"] = report.as_json(result)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        write_whole(folder / name, content)
+    return files

@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simulator.cli import main
-from simulator.cli.simulating import Simulating
 from simulator.cli.stress import exit_code
 from simulator.cli.stress import stress as command
 from simulator.measures.objectives import Verdict
@@ -193,21 +192,14 @@ def test_results_are_kept_and_used_again(tmp_path: Path) -> None:
     assert before == {name: (folder / name).read_bytes() for name in names}
 
 
-def test_what_is_resumed_are_the_first_studies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that refine were perhaps never begun: for them --resume is no condition."""
-    import simulator.cli.stress as module
-
-    told: list[str] = []
-
-    def studies(scenarios: Any, simulating: Any) -> list[Any]:
-        told.append(simulating.resume)
-        return []
-
-    monkeypatch.setattr(module, "studies", studies)
-    runner = module._Runner(Simulating(None, None, 1, None, "compiled", Path(), False, "always", True, True))
-    runner([])
-    runner([])
-    assert ["always", "if_possible"] == told
+def test_resume_needs_something_but_not_everything(tmp_path: Path) -> None:
+    """Nothing there: exit code 2. The plain study there, none of the stressed ones: what is missing is simulated."""
+    options = ("--burst", "1,2", "--no-refining", "--results", str(tmp_path), "--resume")
+    nothing = invoked(*options)
+    assert (2, "") == (nothing.exit_code, nothing.stdout)
+    assert "holds nothing of this question to go on from" in nothing.stderr
+    CliRunner().invoke(main, ["run", "-", "--results", str(tmp_path), "-q"], input=SMALL)
+    assert 0 == invoked(*options).exit_code
 
 
 def test_an_interrupted_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
