@@ -18,7 +18,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "units": set(),
     "streams": set(),
     "files": set(),
-    "engines": {"units", "errors"},
+    "compiling": set(),
+    "engines": {"units", "errors", "compiling"},
     "distributions": {"units", "errors", "streams"},
     "traffic": {"units", "errors", "streams", "distributions"},
     "prices": {"units", "errors"},
@@ -35,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "measures",
     },
     "demand": {"units", "errors", "streams", "engines", "distributions", "traffic", "endpoints", "scenario"},
-    "measures": {"units", "errors", "engines", "prices", "endpoints", "distributions"},
+    "measures": {"units", "errors", "compiling", "engines", "prices", "endpoints", "distributions"},
     "study": {
         *("units", "errors", "streams", "engines", "distributions", "traffic", "prices", "endpoints"),
         *("scenario", "demand", "measures", "files"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from simulator.measures.kernels import bin_of
+from simulator.measures.kernels import KERNELS, bin_of
 
 
-@njit(cache=True)
+@KERNELS.kernel
 def gather(
     values: NDArray[np.int64], slot_of_bin: NDArray[np.int64], into: NDArray[np.int64], next_of: NDArray[np.int64]
 ) -> None:
@@ -21,7 +20,7 @@ def gather(
             next_of[slot] += 1
 
 
-@njit(cache=True)
+@KERNELS.kernel
 def most_at_once(begin: NDArray[np.int64], end: NDArray[np.int64], already: int) -> int:
     """Greatest number of intervals that hold one instant, from sorted beginnings and ends; an end goes first."""
     most = count = already
@@ -35,7 +34,7 @@ def most_at_once(begin: NDArray[np.int64], end: NDArray[np.int64], already: int)
     return most
 
 
-@njit(cache=True)
+@KERNELS.kernel
 def first_busy(
     start: NDArray[np.int64],
     release: NDArray[np.int64],
@@ -49,7 +48,7 @@ def first_busy(
         busy_until[instance[i]] = max(busy_until[instance[i]], release[i])
 
 
-@njit(cache=True)
+@KERNELS.kernel
 def spread(
     begin: NDArray[np.int64],
     end: NDArray[np.int64],

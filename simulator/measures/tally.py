@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.endpoints import Endpoint, Serverless
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests, Settled
-from simulator.measures import kernels
+from simulator.measures import added, kernels
 from simulator.measures.histogram import BINS, Histogram
 from simulator.measures.instance_time import InstanceTally, InstanceTime, Peak, total
 from simulator.measures.measured import Measured
@@ -70,12 +70,12 @@ class Tally:
         self._pool = pool
         self._from_ns, self._until_ns = from_ns, until_ns
         self._levels = tuple(sorted(set(levels)))
-        self._rules = kernels.Rules(
+        self._rules = added.Rules(
             pool.standing, from_ns, until_ns, overhead_ns, granularity_ns, billed_overhead_ns, bills_startup
         )
         limits = np.array(sorted(set(limits_ns)), np.int64)
-        self._sums = kernels.empty_sums(limits, keep, pool.standing if pool.places > 1 else 0)
-        self._room = kernels.empty_stretch()
+        self._sums = added.empty_sums(limits, keep, pool.standing if pool.places > 1 else 0)
+        self._room = added.empty_stretch()
         self._data_in = self._data_out = 0
         self._any = False
         self._concurrency: Peak | None = Peak(from_ns, until_ns)
@@ -119,22 +119,22 @@ class Tally:
         if demand.arrival_ns[0] < self._from_ns:
             first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
         before = sums.counts.copy()
-        kernels.tally_block(self._rules, kernels.rows_of(demand, requests), first, sums, self._room)
+        kernels.tally_block(self._rules, added.rows_of(demand, requests), first, sums, self._room)
         more = sums.counts - before
         self._add_bytes(demand, requests, first, more)
-        if 0 < len(sums.kept_ns) < sums.counts[kernels.COMPLETED]:
+        if 0 < len(sums.kept_ns) < sums.counts[added.COMPLETED]:
             self._sums = sums._replace(kept_ns=np.empty(0, np.int64))
-        self._add_peaks(demand.arrival_ns, requests, client_gone=more[kernels.CLIENT_GONE_ALL] > 0)
+        self._add_peaks(demand.arrival_ns, requests, client_gone=more[added.CLIENT_GONE_ALL] > 0)
 
     def _add_bytes(self, demand: Demand, requests: Requests, first: int, more: NDArray[np.int64]) -> None:
         """Add the request bytes of the rows served and the response bytes of those completed, from `first` on."""
         sizes_in, sizes_out = demand.payload_in_bytes, demand.payload_out_bytes
         if len(sizes_in) == 1:
-            self._data_in += int(sizes_in[0]) * int(more[kernels.SERVED])
+            self._data_in += int(sizes_in[0]) * int(more[added.SERVED])
         else:
             self._data_in += total(sizes_in[first:][requests.start_ns[first:] != NONE])
         if len(sizes_out) == 1:
-            self._data_out += int(sizes_out[0]) * int(more[kernels.COMPLETED])
+            self._data_out += int(sizes_out[0]) * int(more[added.COMPLETED])
         else:
             self._data_out += total(sizes_out[first:][requests.outcome[first:] == Outcome.COMPLETED])
 
@@ -166,13 +166,13 @@ class Tally:
         """Whether a measured request found every place occupied."""
         counts = self._sums.counts
         if self._pool.launches:
-            return bool(counts[kernels.THROTTLED + Reason.CONCURRENCY])
+            return bool(counts[added.THROTTLED + Reason.CONCURRENCY])
         if self._pool.routing is not Routing.CENTRAL_QUEUE:
             return False
-        return bool(counts[kernels.WAITED] or counts[kernels.THROTTLED + Reason.QUEUE_FULL])
+        return bool(counts[added.WAITED] or counts[added.THROTTLED + Reason.QUEUE_FULL])
 
     def _peak_is_instances(self) -> bool:
-        return self._pool.launches and self._from_ns == 0 and bool(self._sums.counts[kernels.COLD_ALL])
+        return self._pool.launches and self._from_ns == 0 and bool(self._sums.counts[added.COLD_ALL])
 
     def _concurrency_max(self, instances_max: int) -> int:
         if self._concurrency is not None:
@@ -195,33 +195,33 @@ class Tally:
         pool, span_ns = self._pool, self._until_ns - self._from_ns
         there_from_start = pool.standing + (1 if pool.starts_warm and self._any else 0)
         time = self._instances.finish(there_from_start)
-        completed = counts[kernels.COMPLETED]
+        completed = counts[added.COMPLETED]
         places_ns = pool.standing * pool.places * span_ns if not pool.launches else time.there_ns
-        busy_ns = sums[kernels.BUSY] if len(self._sums.busy_until_ns) else sums[kernels.IN_SERVICE]
+        busy_ns = sums[added.BUSY] if len(self._sums.busy_until_ns) else sums[added.IN_SERVICE]
         self._check(counts, sums, time, busy_ns)
         exact = completed <= len(self._sums.kept_ns)
         return Measured(
             span_ns=span_ns,
-            requests=counts[kernels.REQUESTS],
+            requests=counts[added.REQUESTS],
             completed=completed,
-            timed_out=counts[kernels.TIMED_OUT],
-            expired=counts[kernels.EXPIRED],
-            throttled=tuple(counts[kernels.THROTTLED :]),
-            cold_starts=counts[kernels.COLD_COMPLETED],
-            failed_launches=counts[kernels.FAILED_LAUNCHES],
-            spillover=counts[kernels.SPILLOVER],
-            latency_ns=sums[kernels.LATENCY] + completed * self._rules.overhead_ns,
-            waiting_ns=sums[kernels.WAITING],
-            penalty_ns=sums[kernels.PENALTY],
+            timed_out=counts[added.TIMED_OUT],
+            expired=counts[added.EXPIRED],
+            throttled=tuple(counts[added.THROTTLED :]),
+            cold_starts=counts[added.COLD_COMPLETED],
+            failed_launches=counts[added.FAILED_LAUNCHES],
+            spillover=counts[added.SPILLOVER],
+            latency_ns=sums[added.LATENCY] + completed * self._rules.overhead_ns,
+            waiting_ns=sums[added.WAITING],
+            penalty_ns=sums[added.PENALTY],
             least_ns=int(self._sums.extremes_ns[0]) if completed else None,
             greatest_ns=int(self._sums.extremes_ns[1]) if completed else None,
             percentiles_ns=self._percentiles(completed, exact),
             exact=exact,
             histogram=Histogram.from_dense(self._sums.histogram),
             below=tuple(zip(self._sums.limits_ns.tolist(), self._sums.below.tolist(), strict=True)),
-            in_service_ns=sums[kernels.IN_SERVICE],
+            in_service_ns=sums[added.IN_SERVICE],
             starting_ns=time.starting_ns,
-            client_gone_ns=sums[kernels.CLIENT_GONE],
+            client_gone_ns=sums[added.CLIENT_GONE],
             places_ns=places_ns,
             busy_ns=busy_ns,
             there_ns=time.there_ns,
@@ -230,11 +230,11 @@ class Tally:
             instances_max=time.most,
             usage=Usage(
                 span_ns=span_ns,
-                requests=counts[kernels.REQUESTS],
-                served=counts[kernels.SERVED],
+                requests=counts[added.REQUESTS],
+                served=counts[added.SERVED],
                 completed=completed,
-                on_demand_ns=sums[kernels.BILLED_ON_DEMAND],
-                standing_ns=sums[kernels.BILLED_STANDING],
+                on_demand_ns=sums[added.BILLED_ON_DEMAND],
+                standing_ns=sums[added.BILLED_STANDING],
                 instance_ns=pool.standing * span_ns,
                 data_in_bytes=self._data_in,
                 data_out_bytes=self._data_out,
@@ -257,16 +257,16 @@ class Tally:
 
     def _check(self, counts: list[int], sums: list[int], time: InstanceTime, busy_ns: int) -> None:
         """Conservation of requests, and Little's law between requests and instances, to the nanosecond."""
-        ended = counts[kernels.COMPLETED] + counts[kernels.TIMED_OUT] + counts[kernels.EXPIRED]
-        ended += sum(counts[kernels.THROTTLED :])
+        ended = counts[added.COMPLETED] + counts[added.TIMED_OUT] + counts[added.EXPIRED]
+        ended += sum(counts[added.THROTTLED :])
         claims = {
-            "every request ends in exactly one way": (counts[kernels.REQUESTS], ended),
-            "every latency is in the histogram": (counts[kernels.COMPLETED], int(self._sums.histogram.sum())),
-            "a served request occupies its place for its service time": (0, counts[kernels.MISSERVED]),
-            "an instance was launched for each cold request": (counts[kernels.COLD_ALL], time.launched),
-            "launches fail on both sides": (counts[kernels.FAILED_ALL], time.failed),
+            "every request ends in exactly one way": (counts[added.REQUESTS], ended),
+            "every latency is in the histogram": (counts[added.COMPLETED], int(self._sums.histogram.sum())),
+            "a served request occupies its place for its service time": (0, counts[added.MISSERVED]),
+            "an instance was launched for each cold request": (counts[added.COLD_ALL], time.launched),
+            "launches fail on both sides": (counts[added.FAILED_ALL], time.failed),
             "Little's law: time of starting instances is time of cold requests": (
-                sums[kernels.STARTUP],
+                sums[added.STARTUP],
                 time.startup_ns,
             ),
             "instances are there while they start or serve": (0, max(0, busy_ns + time.starting_ns - time.there_ns)),

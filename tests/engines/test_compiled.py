@@ -355,11 +355,11 @@ def test_a_kernel_is_compiled_anew_when_any_rule_changes(tmp_path: Path, monkeyp
 
     An index of other sources is not even unpickled: it may name a class that is no more.
     """
-    from simulator.engines.compiled.kernels import _digest_of_sources
+    from simulator.engines.compiled.kernels import KERNELS
     from simulator.engines.compiled.on_demand import serve_on_demand
 
     cache_file = serve_on_demand._cache._cache_file  # type: ignore[attr-defined]
-    assert _digest_of_sources() == cache_file._source_stamp
+    assert KERNELS.stamp == cache_file._source_stamp
     path = tmp_path / "index"
     path.write_bytes(pickle.dumps(numba.__version__) + b"cno.such.module\nClass\n.")
     monkeypatch.setattr(cache_file, "_index_path", str(path))
