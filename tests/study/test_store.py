@@ -12,6 +12,7 @@ import pytest
 
 from simulator.errors import StudyError
 from simulator.files import write_whole
+from simulator.study.manifest import RESULTS_VERSION
 from simulator.study.results import Study
 from simulator.study.run import run
 from simulator.study.store import load_study
@@ -102,7 +103,7 @@ def test_other_versions_are_refused(study: Study, tmp_path: Path) -> None:
     """The message names both versions."""
     folder = study.save(tmp_path)
     _change(folder, results_version=99)
-    with pytest.raises(StudyError, match="version 99, this program reads version 2"):
+    with pytest.raises(StudyError, match=f"version 99, this program reads version {RESULTS_VERSION}"):
         load_study(folder)
 
 
