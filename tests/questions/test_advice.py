@@ -63,7 +63,8 @@ def value(advice: Advice, figure: str) -> float:
 def test_instances_below_the_break_even_utilization() -> None:
     """At 2/s of 250 ms 4 workers are 12.5 % in use; u* = 0.23/3600 x 0.25 / (4 x 0.25 x 0.00008) = 19.97 %."""
     advice = said(study([serverless(), instances()]))["underused_instances", "instances"]
-    assert INSTANCE / 3600 * 0.25 / (4 * 0.25 * PRICE_4GB) == pytest.approx(value(advice, "break_even_utilization"), rel=1e-4)
+    break_even = value(advice, "break_even_utilization")
+    assert INSTANCE / 3600 * 0.25 / (4 * 0.25 * PRICE_4GB) == pytest.approx(break_even, rel=1e-4)
     assert 0.125 == pytest.approx(value(advice, "utilization"), rel=0.05)
     saved = INSTANCE * HOURS - value(advice, "utilization") * 4 * PRICE_4GB * HOURS * 3600
     assert saved == pytest.approx(value(advice, "saving"), rel=1e-3)
