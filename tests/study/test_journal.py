@@ -24,8 +24,8 @@ NOTHING = Kept({}, 0)
 
 @pytest.fixture(scope="module")
 def records() -> tuple[Record, ...]:
-    """Three records of a minute: short lines, so that they can be cut at every byte."""
-    return run(scenario(horizon="1m"), 3).records
+    """Three records of 20 seconds: short lines, so that they can be cut at every byte."""
+    return run(scenario(horizon="20s"), 3).records
 
 
 @pytest.fixture
