@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from simulator.errors import Problem
 from simulator.scenario.places import Document, KeyPath, path_text, read_yaml, value_text
@@ -77,7 +77,19 @@ def apply_overrides(document: Document, overrides: Mapping[str, Any]) -> set[Key
             continue
         document.places.forget(path)
         done.add(path)
+    _let_one_stay(document, done)
     return done
+
+
+#: Fields of which a scenario may give only one: the one that is set from outside takes the place of the other.
+_ALTERNATIVES: Final = ("replications", "precision")
+
+
+def _let_one_stay(document: Document, done: set[KeyPath]) -> None:
+    given = {path[0] for path in done}
+    for one, other in (_ALTERNATIVES, _ALTERNATIVES[::-1]):
+        if one in given and other not in given and isinstance(document.data, dict):
+            document.data.pop(other, None)
 
 
 def _read(given: Any) -> Any:

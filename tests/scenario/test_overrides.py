@@ -112,3 +112,14 @@ def test_assignments() -> None:
     assert ("objectives[0]", "p99 <= 1s") == parse_assignment("objectives[0] = p99 <= 1s")
     with pytest.raises(ValueError, match="sets nothing"):
         parse_assignment("traffic.mean_rate")
+
+
+def test_a_precision_from_outside_takes_the_place_of_a_number() -> None:
+    """A file gives one of the two; the other one, set from outside, replaces it; both from outside stay both."""
+    for one, other in (("replications", "precision"), ("precision", "replications")):
+        document = read_yaml(f"{one}: 30")
+        apply_overrides(document, {other: "40"})
+        assert {other: 40} == document.data
+    document = read_yaml("replications: 30")
+    apply_overrides(document, {"precision": "40", "replications": "7"})
+    assert {"replications": 7, "precision": 40} == document.data
