@@ -189,7 +189,11 @@ def test_one_endpoint_alone_has_no_difference() -> None:
         )
 
 
-def test_replications_set_from_outside_are_told_with_their_place() -> None:
-    """``--set replications=40`` on a scenario with a precision; -n takes its place instead."""
+def test_what_is_set_from_outside_takes_the_place_of_the_other() -> None:
+    """``--set replications=40`` on a scenario with a precision; both from outside are told with their place."""
+    text = f"{GOOD}precision: {{measure: p99, relative: 2%, max_replications: 400}}\n"
+    chosen = load_scenario(text, {"replications": 40})
+    assert (40, None) == (chosen.replications, chosen.precision)
+    precision = {"measure": "p99", "relative": "2%", "max_replications": 60}
     with pytest.raises(ScenarioError, match=r"are both given; give one of them \(set from outside the file\)"):
-        load_scenario(f"{GOOD}precision: {{measure: p99, relative: 2%, max_replications: 400}}\n", {"replications": 40})
+        load_scenario(text, {"replications": 40, "precision": precision})
