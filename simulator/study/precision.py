@@ -156,10 +156,15 @@ def found(scenario: Scenario, records: Sequence[Record]) -> PrecisionState | Non
 def reported(state: PrecisionState) -> Estimate:
     """The estimate with the interval that may be claimed: where the rule is met, as wide as was asked for.
 
-    An interval of no width stays one: every replication gave the same.
+    An interval of no width stays one: every replication gave the same. So does one that was less than half as wide at
+    the first chance to stop: that many replications were then fixed beforehand, because no spread that is likely would
+    have made it too wide (29 degrees of freedom: a standard deviation twice as large has a chance below 10⁻⁷).
     """
     value, half, target = state.estimate.value, state.half_width, state.target
     if not state.met or value is None or not half or target is None:
+        return state.estimate
+    at = looks(state.precision)
+    if state.replications <= at[min(1, len(at) - 1)] and 2 * half <= target:
         return state.estimate
     method = state.estimate.method + "; as wide as the precision asked for"
     claimed = replace(state.estimate, low=value - target, high=value + target, method=method)

@@ -67,6 +67,16 @@ def test_tables_claim_what_was_asked_for(study: Study) -> None:
     assert len(study.records) == facts["replications"]
 
 
+def test_what_is_known_far_better_than_asked_stays_so() -> None:
+    """Narrow enough by far at the first chance to stop: nothing was selected, the interval is that of a fixed number."""
+    study = run(minute({"measure": "requests", "absolute": 60}))
+    assert study.precision is not None
+    assert (30, True) == (len(study.records), study.precision.met)
+    asked = study.summary().set_index("measure").loc["requests"]
+    fixed = run(minute({"measure": "requests", "absolute": 60}), 30).summary().set_index("measure").loc["requests"]
+    assert (fixed["ci_low"], fixed["ci_high"]) == (asked["ci_low"], asked["ci_high"])
+
+
 def test_a_percentile_of_a_precision_is_measured() -> None:
     """A level that is not among the usual ones is there for the rule."""
     study = run(minute({"measure": "p97", "relative": "50%"}, horizon="20m"))
