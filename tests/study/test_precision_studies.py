@@ -68,7 +68,7 @@ def test_tables_claim_what_was_asked_for(study: Study) -> None:
 
 
 def test_what_is_known_far_better_than_asked_stays_so() -> None:
-    """Narrow enough by far at the first chance to stop: nothing was selected, the interval is that of a fixed number."""
+    """Narrow by far at the first chance to stop: nothing was selected, the interval is that of a fixed number."""
     study = run(minute({"measure": "requests", "absolute": 60}))
     assert study.precision is not None
     assert (30, True) == (len(study.records), study.precision.met)
