@@ -42,4 +42,18 @@ def told_plainly() -> Iterator[None]:
         raise Refused(str(error), is_list=isinstance(error, ScenarioError)) from error
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
+        _leave_by_code()
         raise click.exceptions.Exit(INTERRUPTED) from None
+    except click.exceptions.Exit as code:
+        if code.exit_code == INTERRUPTED:
+            _leave_by_code()
+        raise
+
+
+def _leave_by_code() -> None:
+    """Let the process end by its exit code.
+
+    Python notes an interrupt that leaves a text given to `exec`, as packages do while they are imported, and would end
+    by the signal in place of the code, even though it was caught further out. It forgets it at the next such text.
+    """
+    eval("0")

@@ -1,4 +1,4 @@
-"""Interrupts from the keyboard: put off where they would leave something half done, and never lost."""
+"""Interrupts from the keyboard, put off where they would leave something half done, or would be lost."""
 
 from __future__ import annotations
 
@@ -45,14 +45,12 @@ def put_off() -> Iterator[None]:
 
 @contextmanager
 def remembered() -> Iterator[Callable[[], None]]:
-    """A function to call now and then, which raises an interrupt again that somebody swallowed on its way.
+    """Let the first interrupt wait for a call of the function that this gives; the second comes at once.
 
-    Numba does so at some moments while it loads a compiled kernel: a run that was interrupted then went on for ever.
+    An interrupt that comes at any moment may be lost: callbacks from C cannot pass it on, and Numba loads every
+    compiled kernel through some. A run that was interrupted then went on to its end.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        As an interrupt comes, and again at the next call.
+    In another thread than the main one, or where somebody else looks after interrupts, nothing is done.
     """
     if (
         signal.getsignal(signal.SIGINT) is not signal.default_int_handler
@@ -64,8 +62,9 @@ def remembered() -> Iterator[Callable[[], None]]:
 
     def remember(*_: object) -> None:
         nonlocal came
+        if came:
+            raise KeyboardInterrupt
         came = True
-        raise KeyboardInterrupt
 
     def check() -> None:
         if came:

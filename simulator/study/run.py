@@ -162,7 +162,7 @@ def run_all(
             journal = None if results is None else stack.enter_context(kept(scenario, name, Path(results), resume))
             courses[scenario] = _Course(scenario, journal)
         try:
-            with remembered() as check_interrupts, workers(list(courses), jobs, executor, cluster) as places:
+            with workers(list(courses), jobs, executor, cluster) as places, remembered() as check_interrupts:
                 _complete(list(courses.values()), name, places, progress, check_interrupts)
         except KeyboardInterrupt:
             if not any(course.found for course in courses.values()):

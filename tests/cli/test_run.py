@@ -69,6 +69,18 @@ def test_an_interrupted_run_is_printed_saved_and_says_130(answered: Answered, tm
     assert (tmp_path / "by-hand" / "00000000" / "report.html").exists()
 
 
+def test_an_interrupt_while_something_is_read_says_130_too() -> None:
+    """One that leaves a text given to `exec`, as packages do when they are imported, ends Python by the signal."""
+    code = """
+import simulator.scenario.loading as loading
+from simulator.cli import main
+loading.load_scenario = lambda *_: exec("raise KeyboardInterrupt")
+main(["run", "x.yaml"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (130, "interrupted\n") == (done.returncode, done.stderr)
+
+
 def test_results_go_to_a_folder_and_its_path_to_standard_error(answered: Answered, tmp_path: Path) -> None:
     """Tables of the study, figures and the page; nothing half-written stays."""
     answered()

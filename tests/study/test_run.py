@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
@@ -85,20 +84,24 @@ def test_an_interrupted_study_keeps_what_finished() -> None:
     assert any("3 of 6" in note for note in study.notes())
 
 
-def test_an_interrupt_that_is_swallowed_on_its_way_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As some code of other packages does: the study ends at the next block of requests."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_waits_for_the_end_of_a_block(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The first one, for others may swallow it where it comes; the second, from somebody impatient, does not."""
     real = replicating._Endpoint.feed
+    fed = 0
 
-    def swallows(endpoint: Any, demand: Any) -> None:
-        with contextlib.suppress(KeyboardInterrupt):
+    def interrupted(endpoint: Any, demand: Any) -> None:
+        nonlocal fed
+        for _ in range(times):
             signal.raise_signal(signal.SIGINT)
         real(endpoint, demand)
+        fed += 1
 
     calls: list[Progress] = []
-    monkeypatch.setattr(replicating._Endpoint, "feed", swallows)
+    monkeypatch.setattr(replicating._Endpoint, "feed", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(scenario(), progress=calls.append)
-    assert [] == calls
+        run(scenario(endpoints=BASE["endpoints"][1:]), progress=calls.append)
+    assert (2 - times, []) == (fed, calls)
     assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
 
 
