@@ -106,7 +106,7 @@ def read_axes(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> tuple[
     if isinstance(vary, Mapping):
         pairs = [(path, values if isinstance(values, str) else _joined(values)) for path, values in vary.items()]
     else:
-        pairs = [_assignment(text) for text in vary]
+        pairs = [read_pair(text) for text in vary]
     axes = tuple(read_axis(path, values) for path, values in pairs)
     if not axes:
         raise InputError("nothing to vary; write for example traffic.mean_rate=1/s,2/s,4/s")
@@ -117,7 +117,14 @@ def read_axes(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> tuple[
     return axes
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def read_pair(text: str) -> tuple[str, str]:
+    """Path and values of ``path=values``.
+
+    Raises
+    ------
+    InputError
+        If there is no ``=`` or no path before it.
+    """
     try:
         path, values = parse_assignment(text)
     except ValueError:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.percentiles import LEVELS
+from simulator.questions.breakeven import erlang_b
 from simulator.report.numbers import latency, plain, significant
 from simulator.report.reading import Reading, in_words, money
 from simulator.study.replicate import objectives_of
@@ -43,25 +44,6 @@ def mean_rate(reading: Reading) -> float:
     """Expected requests of a replication over its length [1/s]."""
     scenario = reading.scenario
     return float(scenario.traffic.expected_count(0.0, scenario.horizon, scenario.clock)) / float(scenario.horizon)
-
-
-def erlang_b(load: float, places: int) -> float:
-    """Share of Poisson arrivals that find all places taken, by Erlang's recursion.
-
-    Parameters
-    ----------
-    load : float
-        Offered load: arrival rate times mean time in a place. [erlang]
-    places : int
-
-    References
-    ----------
-    .. [1] R. B. Cooper, "Introduction to Queueing Theory", 2nd ed. (1981), 3.3.
-    """
-    blocked = 1.0
-    for place in range(1, places + 1):
-        blocked = load * blocked / (place + load * blocked)
-    return blocked
 
 
 def _real_time(reading: Reading, endpoint: RealTime) -> list[str]:
