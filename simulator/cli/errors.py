@@ -53,7 +53,8 @@ def told_plainly() -> Iterator[None]:
 def _leave_by_code() -> None:
     """Let the process end by its exit code.
 
-    Python notes an interrupt that leaves a text given to `exec`, as packages do while they are imported, and would end
-    by the signal in place of the code, even though it was caught further out. It forgets it at the next such text.
+    Python notes an interrupt that leaves a text given to `exec`, as packages do while they are imported, and ``python
+    -m`` then ends by the signal in place of the code, even though it was caught further out. The next such text makes
+    Python forget it.
     """
     eval("0")

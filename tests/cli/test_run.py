@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,15 +70,23 @@ def test_an_interrupted_run_is_printed_saved_and_says_130(answered: Answered, tm
     assert (tmp_path / "by-hand" / "00000000" / "report.html").exists()
 
 
-def test_an_interrupt_while_something_is_read_says_130_too() -> None:
-    """One that leaves a text given to `exec`, as packages do when they are imported, ends Python by the signal."""
-    code = """
-import simulator.scenario.loading as loading
-from simulator.cli import main
-loading.load_scenario = lambda *_: exec("raise KeyboardInterrupt")
-main(["run", "x.yaml"])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def test_an_interrupt_while_something_is_read_says_130_too(tmp_path: Path) -> None:
+    """One that leaves a text given to `exec`, as packages do while they are imported, ends ``-m`` by the signal."""
+    (tmp_path / "started.py").write_text(
+        "import simulator.scenario.loading as loading\n"
+        "from simulator.cli import main\n"
+        "loading.load_scenario = lambda *_: exec('raise KeyboardInterrupt')\n"
+        "main(['run', 'x.yaml'])\n"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-m", "started"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+    )
     assert (130, "interrupted\n") == (done.returncode, done.stderr)
 
 
