@@ -42,7 +42,7 @@ if __name__ == "__main__":
     study = run(scenario, {replications}, jobs={jobs})
     print(time.perf_counter() - begin, sum(record.requests for record in study.records))
 """
-STUDY_REPLICATIONS, STUDY_REQUESTS, STUDY_REPEATS = 40, 15 * 10**6, 2
+STUDY_REPLICATIONS, STUDY_REQUESTS, STUDY_REPEATS = 40, 17 * 10**6, 2
 
 
 @pytest.fixture(scope="module")
