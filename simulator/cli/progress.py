@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: A log gets a line at most this often. [s]
 LOG_EVERY_S: Final = 30.0
+#: Columns from which on there is room for all words.
+_WIDE: Final = 100
 
 
 @contextmanager
@@ -50,15 +52,16 @@ class Pace:
         self._clock = clock
         self._begin = clock()
 
-    def words(self, state: Progress) -> str:
-        """For example "1.2e+09 requests, 9,800,000/s, 3 min left"."""
-        elapsed = self._clock() - self._begin
-        text = f"{state.requests:,} requests"
-        if state.requests == 0 or elapsed <= 0:
-            return text
-        rate = state.requests / elapsed
+    def words(self, state: Progress, *, short: bool = False) -> str:
+        """For example "1.2 billion requests, 9.8 million/s, 3 min left"; without the first of them if short."""
+        elapsed_s = self._clock() - self._begin
+        total = f"{many(state.requests)} request{'s' if state.requests != 1 else ''}"
+        if state.requests == 0 or elapsed_s <= 0:
+            return total
+        rate = _rounded(state.requests / elapsed_s)
         left_s = max(0.0, state.expected - state.requests) / rate
-        return f"{text}, {_rounded(rate):,}/s, {_time(left_s)} left"
+        left = f"{'at most ' if state.is_most else ''}{_time(left_s)} left"
+        return f"{many(rate)} requests/s, {left}" if short else f"{total}, {many(rate)}/s, {left}"
 
 
 @contextmanager
@@ -66,25 +69,28 @@ def _bar(no_color: bool) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
     # None leaves the choice to rich, which knows NO_COLOR.
     console = Console(stderr=True, no_color=True if no_color else None)
     columns = (
-        BarColumn(),
-        TextColumn("{task.fields[replications]} replications, {task.fields[pace]}"),
+        # What room the words leave, so that they stay in one line.
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
     )
     pace = Pace()
     # The bar goes away when it is done: what stays on the screen is the result.
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, replications="0", pace="starting")
+    with Bar(*columns, console=console, transient=True, expand=True, refresh_per_second=4) as bar:
+        task = bar.add_task("starting", total=None)
 
         def report(state: Progress) -> None:
+            words = pace.words(state, short=console.width < _WIDE)
             bar.update(
                 task,
-                completed=state.requests,
-                total=max(state.expected, state.requests, 1),
-                replications=f"{state.finished}/{state.replications}",
-                pace=pace.words(state),
+                # Replications that were there before count as what they took.
+                completed=state.before + state.requests,
+                total=max(state.before + max(state.expected, state.requests), 1.0),
+                description=f"{state.finished}/{state.replications} replications, {words}",
             )
 
         yield report
@@ -98,14 +104,23 @@ def _log(clock: Callable[[], float] = time.monotonic) -> Report:
         nonlocal last
         if state.finished < state.replications and clock() - last >= LOG_EVERY_S:
             last = clock()
-            click.echo(f"{state.finished} of {state.replications} replications, {pace.words(state)}", err=True)
+            most = f"{'at most ' if state.is_most else ''}{state.replications}"
+            click.echo(f"{state.finished} of {most} replications, {pace.words(state)}", err=True)
 
     return report
 
 
-def _rounded(rate: float) -> int:
-    """To two significant digits: more than that is noise."""
-    return int(float(f"{rate:.1e}"))
+def many(number: float) -> str:
+    """A number as it is read: from a million on with two or three digits and a word."""
+    for name, unit in (("trillion", 1e12), ("billion", 1e9), ("million", 1e6)):
+        if number >= 0.9995 * unit:
+            return f"{_rounded(number / unit):,.{1 if number < 9.95 * unit else 0}f} {name}"
+    return f"{number:,.0f}"
+
+
+def _rounded(number: float) -> float:
+    """To three significant digits from a hundred on, to two below: more than that is noise."""
+    return float(f"{number:.{2 if number >= 99.5 else 1}e}")
 
 
 def _time(seconds: float) -> str:

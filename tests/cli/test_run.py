@@ -14,8 +14,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simulator.cli import main
-from simulator.cli.progress import LOG_EVERY_S, _log
-from simulator.study.run import Progress
 
 SERVERLESS, REAL_TIME = "serverless-4096mb-c20", "m5-xlarge-x1-w4"
 SMALL = """\
@@ -148,15 +146,6 @@ def test_a_stream_that_holds_only_ascii_gets_ascii(answered: Answered) -> None:
     result = CliRunner(charset="ascii").invoke(main, ["run", "x.yaml", "--no-results"])
     assert 0 == result.exit_code
     assert "446.0 +-1.3 ms" in result.stdout
-
-
-def test_a_log_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    """At most one each half minute, and none for the end."""
-    now = 0.0
-    report = _log(clock=lambda: now)
-    for now, done in ((1.0, 1), (LOG_EVERY_S, 2), (LOG_EVERY_S + 1, 3), (3 * LOG_EVERY_S, 4)):  # noqa: B007
-        report(Progress(done, 4, done * 6000, 24000.0))
-    assert "2 of 4 replications, 12,000 requests, 400/s, 30 s left\n" == capsys.readouterr().err
 
 
 def test_a_scenario_from_standard_input(tmp_path: Path) -> None:
