@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "compare": "Compare endpoints for traffic given by options alone.",
     "run": "Run a scenario: verdict, costs and latencies with their intervals.",
     "sweep": "Vary values of a scenario along lists or ranges, under the same random numbers.",
+    "crossover": "Find where the cheapest endpoint that meets all objectives changes.",
     "stress": "Put a scenario to stresses: what breaks, at which severity, and who survives.",
     "sensitivity": "Which uncertain assumption of a scenario matters, and what would change the answer.",
     "plan": "Find the cheapest configuration that meets the objectives.",
