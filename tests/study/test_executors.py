@@ -27,12 +27,12 @@ from simulator.study.executors import worker_count
 from simulator.study.replicate import Task, replicate
 from simulator.study.results import Study
 from simulator.study.run import Progress, run
-from tests.study.clusters import ROOT, Cluster
+from tests.study.clusters import ROOT, Cluster, until
 from tests.study.scenarios import BASE, scenario
 
 pytest.importorskip("distributed")
-#: Long enough that a worker can be killed meanwhile: 12 replications of 240,000 requests on each endpoint.
-LONG = {**BASE, "name": "long", "replications": 12, "traffic": {"kind": "poisson", "mean_rate": "200/s"}}
+#: Long enough that a worker can be killed meanwhile: 12 replications of 480,000 requests on each endpoint.
+LONG = {**BASE, "name": "long", "replications": 12, "traffic": {"kind": "poisson", "mean_rate": "400/s"}}
 
 
 class Backwards(Executor):
@@ -118,6 +118,33 @@ def test_a_cluster_loses_a_worker(cluster: Cluster, long_digest: str) -> None:
     assert [1] == [len(killed)]
     assert killed[0] < 12
     assert -signal.SIGKILL == cluster.workers.pop().wait()
+    assert long_digest == study.results_digest()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of process groups are POSIX")
+def test_an_interrupt_on_a_cluster_loses_nothing(cluster: Cluster, long_digest: str, tmp_path: Path) -> None:
+    """Control-C to the command: partial report, 130, no traceback; the same study is completed here."""
+    (tmp_path / "scenario.json").write_text(json.dumps(LONG))
+    command = [sys.executable, "-m", "simulator", "run", "scenario.json", "--results", "results"]
+    with subprocess.Popen(
+        [*command, "--cluster", cluster.address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    ) as process:
+        until(lambda: any(path.stat().st_size for path in tmp_path.glob("results/*/*/records.jsonl")), "a replication")
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate()
+    # A fast machine may have ended before.
+    assert process.returncode in {130, 0, 3}
+    assert "Traceback" not in err
+    if process.returncode == 130:
+        assert "replications were finished" in " ".join(out.split())
+        assert err.endswith("of 12 replications are finished; the same command goes on from there\n")
+    study = run(scenario(**LONG), results=tmp_path / "results", resume="always")
     assert long_digest == study.results_digest()
 
 
