@@ -13,6 +13,7 @@ import pytest
 from simulator.errors import StudyError
 from simulator.files import write_whole
 from simulator.study.manifest import RESULTS_VERSION
+from simulator.study.folder import held
 from simulator.study.results import Study
 from simulator.study.run import run
 from simulator.study.store import load_study
@@ -163,3 +164,15 @@ def test_what_cannot_be_written_is_reported(study: Study, tmp_path: Path) -> Non
     (tmp_path / "small").write_text("in the way")
     with pytest.raises(StudyError, match="cannot be written"):
         study.save(tmp_path)
+
+
+def test_a_study_is_not_saved_over_a_run_at_work(study: Study, tmp_path: Path) -> None:
+    """Refused, and the files are as they were; what had been written as it should be is not written again."""
+    folder = study.save(tmp_path)
+    before = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+    with held(folder), pytest.raises(StudyError, match="another run of the same study is at work there"):
+        study.save(tmp_path)
+    assert before == {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+    study.save(tmp_path, {"more.txt": b"more"})
+    assert before["records.jsonl"] == ((folder / "records.jsonl").stat().st_ino, before["records.jsonl"][1])
+    assert b"more" == (folder / "more.txt").read_bytes()
