@@ -12,8 +12,8 @@ import pytest
 
 from simulator.errors import StudyError
 from simulator.files import write_whole
-from simulator.study.manifest import RESULTS_VERSION
 from simulator.study.folder import held
+from simulator.study.manifest import RESULTS_VERSION
 from simulator.study.results import Study
 from simulator.study.run import run
 from simulator.study.store import load_study
