@@ -307,6 +307,7 @@ def test_an_executor_that_gives_up_is_told_plainly(error: str) -> None:
         run(scenario(), executor=GivesUp())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("victim", "message"),
     [("scheduler", "the connection to it is lost"), ("worker", "ended unexpectedly, perhaps for want of memory")],
