@@ -90,12 +90,16 @@ class Change:
     @property
     def low(self) -> float | None:
         """Lower end of the interval; None where it goes on beyond what was tried."""
-        return self.left.place if self.crossing is None else self.crossing.low
+        return self._end(self.left) if self.crossing is None else self.crossing.low
 
     @property
     def high(self) -> float | None:
         """Upper end."""
-        return self.right.place if self.crossing is None else self.crossing.high
+        return self._end(self.right) if self.crossing is None else self.crossing.high
+
+    def _end(self, spot: Spot) -> float | None:
+        """An end where no number tells: the nearest point, unless there should have been one that does."""
+        return spot.place if self.cause.number is None else None
 
     @property
     def is_decided(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -123,7 +124,10 @@ def cause_between(left: Point, right: Point, measure: Measure) -> Cause:
     order = list(left.endpoints)
 
     def number(point: Point) -> Estimate:
-        return point.less(before, after, measure)
+        # The mean of differences and the difference of means part in the last digit, and it is means that decide.
+        ours, theirs = point.value(before, measure), point.value(after, measure)
+        apart = point.less(before, after, measure)
+        return replace(apart, value=ours - theirs) if ours < math.inf and theirs < math.inf else apart
 
     # Of two endpoints that cost the same the first of the scenario wins.
     return Cause(Reason.COST, number=number, zero_is_positive=order.index(after) < order.index(before))
