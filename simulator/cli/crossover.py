@@ -14,7 +14,7 @@ from simulator.cli.simulating import Runner, Simulating, simulating_options
 from simulator.cli.writing import fill, put
 
 if TYPE_CHECKING:
-    from simulator.questions.flips import Crossover
+    from simulator.questions.crossover.flips import Crossover
 
 
 class Part(TextType):
@@ -77,7 +77,7 @@ def crossover(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], *
       endpointsim crossover my-endpoint.yaml --over 'endpoints[0].provisioned_concurrency=0..8'
       endpointsim crossover my-endpoint.yaml --over 'endpoints[0].memory_size=1024MB..6144MB' --measure cost_per_1000
     """
-    from simulator.questions.crossover import planned
+    from simulator.questions.crossover.crossover import planned
     from simulator.report import crossover as report
 
     simulating = Simulating.taken_from(options)

@@ -15,8 +15,8 @@ from simulator.cli.simulating import Simulating, simulating_options
 from simulator.cli.writing import fill, put
 
 if TYPE_CHECKING:
-    from simulator.questions.plan import Planned
-    from simulator.questions.robust import Robust
+    from simulator.questions.plan.plan import Planned
+    from simulator.questions.plan.robust import Robust
     from simulator.scenario.loading import Source
 
 
@@ -68,7 +68,7 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
       endpointsim plan my-endpoint.yaml --vary m5-xlarge.initial_instance_count=1..4 --misses-at-most 10%
     """
     from simulator.cli.progress import progress
-    from simulator.questions.plan import plan as planned
+    from simulator.questions.plan.plan import plan as planned
     from simulator.scenario.loading import read_source
 
     options["require"] = None
@@ -80,7 +80,7 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
     set_of = options.pop("robust")
     source = read_source(scenario)
     if set_of is not None:
-        from simulator.questions.robust import check_set
+        from simulator.questions.plan.robust import check_set
 
         check_set(set_of)
     asked = {f"plan.{name}": value for name, value in options.items() if value is not None}
@@ -113,7 +113,7 @@ def exit_code(found: Planned, *, strict: bool) -> int:
 
 def _robust(found: Planned, source: Source, set_of: str, simulating: Simulating) -> Robust:
     from simulator.cli.progress import progress
-    from simulator.questions.robust import robust
+    from simulator.questions.plan.robust import robust
     from simulator.questions.running import runner_of
 
     with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:

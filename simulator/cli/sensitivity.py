@@ -14,7 +14,7 @@ from simulator.cli.simulating import Runner, Simulating, simulating_options
 from simulator.cli.writing import fill, put
 
 if TYPE_CHECKING:
-    from simulator.questions.sensitivity import Sensitivity
+    from simulator.questions.sensitivity.sensitivity import Sensitivity
 
 
 @click.command()
@@ -68,7 +68,7 @@ def sensitivity(
       endpointsim sensitivity uncertain-launch --measure monthly_cost --measure p99 -j auto
       endpointsim sensitivity my-endpoint.yaml --set traffic.mean_rate='{between: [2/s, 6/s]}' --sobol
     """
-    from simulator.questions.sensitivity import plan
+    from simulator.questions.sensitivity.sensitivity import plan
     from simulator.scenario.loading import load_scenario
     from simulator.study.run import asked
 

@@ -15,7 +15,7 @@ from simulator.cli.simulating import Runner, Simulating, simulating_options
 from simulator.cli.writing import fill, put
 
 if TYPE_CHECKING:
-    from simulator.questions.stressed import Stressed
+    from simulator.questions.stress.stressed import Stressed
 
 
 class Factors(TextType):
@@ -114,8 +114,8 @@ def stress(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **op
       endpointsim stress my-endpoint.yaml --set-of launch-day -n 40 -j auto
       endpointsim stress my-endpoint.yaml --burst 1,2,4,8 --flash-crowd 5,10,20:15m --require m5-xlarge
     """
-    from simulator.questions.stress import stress as put_to
-    from simulator.questions.stress_plan import planned
+    from simulator.questions.stress.planned import planned
+    from simulator.questions.stress.stress import stress as put_to
     from simulator.scenario.loading import load_scenario
 
     asked = _block(options)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measures.intervals import none_of
-from simulator.questions.advice import advise
+from simulator.questions.advice.advice import advise
 from simulator.report.numbers import significant, with_interval
 from simulator.report.reading import in_words
 
 if TYPE_CHECKING:
-    from simulator.questions.findings import Advice
+    from simulator.questions.advice.findings import Advice
     from simulator.study.results import Study
 
 

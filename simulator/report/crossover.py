@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measures.catalogue import Kind
 from simulator.measures.intervals import Estimate
-from simulator.questions.standing import Reason
+from simulator.questions.crossover.standing import Reason
 from simulator.report import text as plain_text
 from simulator.report.machine import markdown
 from simulator.report.numbers import decimals_for, fixed, significant, with_interval
 from simulator.report.sections import Section, Sentences, Table, taken_for_granted
 
 if TYPE_CHECKING:
-    from simulator.questions.flips import Crossover, Flip
-    from simulator.questions.line import Change
-    from simulator.questions.stretches import Stretch
+    from simulator.questions.crossover.flips import Crossover, Flip
+    from simulator.questions.crossover.line import Change
+    from simulator.questions.crossover.stretches import Stretch
     from simulator.study.results import Study
 
 #: Goes up when a key changes its meaning or goes away.

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.questions.bounds import SAME_FOR_LESS
-from simulator.questions.plan import TIGHTER, over
-from simulator.questions.racing import Standing, State
+from simulator.questions.plan.bounds import SAME_FOR_LESS
+from simulator.questions.plan.plan import TIGHTER, over
+from simulator.questions.plan.racing import Standing, State
 from simulator.report import text as plain_text
 from simulator.report.machine import estimate_facts, markdown
 from simulator.report.numbers import significant
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.measures.objectives import Judgement, Objective
-    from simulator.questions.plan import Planned, Tightened
-    from simulator.questions.robust import Robust
+    from simulator.questions.plan.plan import Planned, Tightened
+    from simulator.questions.plan.robust import Robust
 
 #: Goes up when a key changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from simulator.questions.one_at_a_time import Flip, OneAtATime, Step
-    from simulator.questions.outputs import Output
-    from simulator.questions.sensitivity import Effect, Finding, Sensitivity
+    from simulator.questions.sensitivity.one_at_a_time import Flip, OneAtATime, Step
+    from simulator.questions.sensitivity.outputs import Output
+    from simulator.questions.sensitivity.sensitivity import Effect, Finding, Sensitivity
 
 #: Goes up when a key changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measures.catalogue import MEASURES
 from simulator.measures.objectives import Verdict
-from simulator.questions.breaking import Outcome
-from simulator.questions.stressing import time_in_words
+from simulator.questions.stress.breaking import Outcome
+from simulator.questions.stress.stressing import time_in_words
 from simulator.report import text as plain_text
 from simulator.report.machine import markdown
 from simulator.report.reading import Reading, in_words
@@ -19,8 +19,8 @@ from simulator.study.replicate import objectives_of
 
 if TYPE_CHECKING:
     from simulator.measures.intervals import Estimate
-    from simulator.questions.stressed import Cell, Seen, Stressed
-    from simulator.questions.stressing import Stress
+    from simulator.questions.stress.stressed import Cell, Seen, Stressed
+    from simulator.questions.stress.stressing import Stress
 
 #: Goes up when a key changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1

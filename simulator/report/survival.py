@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.measures.objectives import Verdict
-from simulator.questions.breaking import Break, Outcome
-from simulator.questions.stressed import judged
+from simulator.questions.stress.breaking import Break, Outcome
+from simulator.questions.stress.stressed import judged
 from simulator.report.reading import Reading, in_words
 from simulator.report.verdict import answer, cost_difference
 
 if TYPE_CHECKING:
     from simulator.measures.intervals import Estimate
     from simulator.measures.objectives import Objective
-    from simulator.questions.stressed import Cell, Stressed
-    from simulator.questions.stressing import Stress
+    from simulator.questions.stress.stressed import Cell, Stressed
+    from simulator.questions.stress.stressing import Stress
 
 
 @dataclass(frozen=True)

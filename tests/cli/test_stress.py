@@ -14,7 +14,7 @@ from simulator.cli import main
 from simulator.cli.stress import exit_code
 from simulator.cli.stress import stress as command
 from simulator.measures.objectives import Verdict
-from simulator.questions import stress_plan
+from simulator.questions.stress import planned as stress_plan
 from simulator.scenario.stress import SetName
 
 SMALL = """\

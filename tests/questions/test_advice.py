@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import simulator
-from simulator.questions.advice import advise
-from simulator.questions.findings import Advice
+from simulator.questions.advice.advice import advise
+from simulator.questions.advice.findings import Advice
 from simulator.report import machine, text
 from simulator.report.advice import sentence
 from simulator.study.results import Study

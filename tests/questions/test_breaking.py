@@ -9,10 +9,10 @@ import pytest
 
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement, Verdict, judge, parse_objective
-from simulator.questions.breaking import NEAR, Break, Outcome, Tried, break_of, to_try
-from simulator.questions.stresses_of_endpoints import ColdAtPeak, ShorterIdling
-from simulator.questions.stresses_of_traffic import FlashCrowds, Growth
-from simulator.questions.stressing import Stress
+from simulator.questions.stress.breaking import NEAR, Break, Outcome, Tried, break_of, to_try
+from simulator.questions.stress.of_endpoints import ColdAtPeak, ShorterIdling
+from simulator.questions.stress.of_traffic import FlashCrowds, Growth
+from simulator.questions.stress.stressing import Stress
 
 LIMIT = parse_objective("p99 < 250ms")
 GROWTH = Growth((1.0, 2.0, 4.0, 8.0))

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.measures.intervals import Estimate
 from simulator.questions.breakeven import erlang_b, months_until, parse_growth
-from simulator.questions.crossing import crossing, flipped, is_decided
+from simulator.questions.crossover.crossing import crossing, flipped, is_decided
 
 
 def about(value: float | None, half: float | None = 1.0) -> Estimate:

@@ -9,9 +9,9 @@ import pytest
 from scipy.optimize import brentq
 
 from simulator.errors import InputError, ScenarioError
-from simulator.questions.crossover import crossover, planned
-from simulator.questions.flips import Crossover
-from simulator.questions.standing import Reason
+from simulator.questions.crossover.crossover import crossover, planned
+from simulator.questions.crossover.flips import Crossover
+from simulator.questions.crossover.standing import Reason
 from simulator.study.run import run_all
 
 #: USD an hour of one instance, USD a second of serverless; both cost the same at λ* = 0.36/3600/(0.2 × 0.0005) = 1/s.

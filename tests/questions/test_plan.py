@@ -10,10 +10,10 @@ import pytest
 
 from simulator.errors import InputError, ScenarioError
 from simulator.measures.objectives import parse_objective
-from simulator.questions.candidates import choice_of
-from simulator.questions.memory import MB_PER_PROCESSOR, ServiceByMemory, law_of
-from simulator.questions.plan import Planned, plan, tighter
-from simulator.questions.racing import State
+from simulator.questions.plan.candidates import choice_of
+from simulator.questions.plan.memory import MB_PER_PROCESSOR, ServiceByMemory, law_of
+from simulator.questions.plan.plan import Planned, plan, tighter
+from simulator.questions.plan.racing import State
 from simulator.report.plan import answer
 from simulator.scenario.loading import load_scenario, read_source
 from simulator.scenario.plan import MeasuredByMemory

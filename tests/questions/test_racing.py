@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from simulator.questions.racing import (
+from simulator.questions.plan.racing import (
     Chance,
     Mean,
     Race,

@@ -10,7 +10,7 @@ import pytest
 
 import simulator
 from simulator.errors import InputError
-from simulator.questions.sensitivity import Sensitivity, plan, sensitivity
+from simulator.questions.sensitivity.sensitivity import Sensitivity, plan, sensitivity
 from simulator.report import sensitivity as report
 from simulator.report.machine import markdown
 from simulator.report.text import written

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator.questions.pairing import paired
-from simulator.questions.sobol import Indices, sobol_indices
+from simulator.questions.sensitivity.pairing import paired
+from simulator.questions.sensitivity.sobol import Indices, sobol_indices
 
 
 def additive(u: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,11 +13,11 @@ from scipy.optimize import brentq
 
 from simulator.errors import InputError
 from simulator.measures.objectives import Verdict
-from simulator.questions import breaking
-from simulator.questions.breaking import Break, Outcome
-from simulator.questions.stress import stress
-from simulator.questions.stress_plan import planned
-from simulator.questions.stressed import Stressed
+from simulator.questions.stress import breaking
+from simulator.questions.stress.breaking import Break, Outcome
+from simulator.questions.stress.planned import planned
+from simulator.questions.stress.stress import stress
+from simulator.questions.stress.stressed import Stressed
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.model import Scenario
 from simulator.study.results import Study

@@ -10,13 +10,13 @@ import pytest
 
 import simulator
 from simulator.errors import InputError
-from simulator.questions.busiest import busiest_start, follows_clock
-from simulator.questions.stress import stress as put_to
-from simulator.questions.stress_plan import planned
-from simulator.questions.stresses import stresses_of
-from simulator.questions.stresses_of_endpoints import ColdAtPeak, ShorterIdling, SlowerService, SlowerStarts
-from simulator.questions.stresses_of_traffic import Burst, FlashCrowds, Growth, UpstreamOutage
-from simulator.questions.stressing import Stress, time_in_words
+from simulator.questions.stress.busiest import busiest_start, follows_clock
+from simulator.questions.stress.of_endpoints import ColdAtPeak, ShorterIdling, SlowerService, SlowerStarts
+from simulator.questions.stress.of_traffic import Burst, FlashCrowds, Growth, UpstreamOutage
+from simulator.questions.stress.planned import planned
+from simulator.questions.stress.stress import stress as put_to
+from simulator.questions.stress.stresses import stresses_of
+from simulator.questions.stress.stressing import Stress, time_in_words
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.model import Scenario
 from simulator.scenario.stress import Stresses

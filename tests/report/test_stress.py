@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from simulator.measures.objectives import Verdict, parse_objective
-from simulator.questions.breaking import Break, Outcome
-from simulator.questions.stressed import Cell
-from simulator.questions.stresses_of_endpoints import ColdAtPeak, ShorterIdling
-from simulator.questions.stresses_of_traffic import Growth, UpstreamOutage
-from simulator.questions.stressing import Stress
+from simulator.questions.stress.breaking import Break, Outcome
+from simulator.questions.stress.of_endpoints import ColdAtPeak, ShorterIdling
+from simulator.questions.stress.of_traffic import Growth, UpstreamOutage
+from simulator.questions.stress.stressed import Cell
+from simulator.questions.stress.stressing import Stress
 from simulator.report.figures import style
 from simulator.report.figures.stress import LOOKS, Field, Line, Panel, stress_map, under_stress
 from simulator.report.survival import cell_words, survival, undecided_lines

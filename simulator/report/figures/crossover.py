@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simulator.questions.flips import Crossover
-    from simulator.questions.line import Spot
+    from simulator.questions.crossover.flips import Crossover
+    from simulator.questions.crossover.line import Spot
 
 #: Greatest over least value from which the vertical axis goes by factors.
 _FAR_APART: Final = 8.0

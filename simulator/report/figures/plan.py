@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simulator.measures.intervals import Estimate
-    from simulator.questions.plan import Planned
+    from simulator.questions.plan.plan import Planned
 
 #: State in words → colour and marker.
 _LOOKS: Final = {

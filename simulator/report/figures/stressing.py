@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.catalogue import Kind
-from simulator.questions.breaking import Outcome
+from simulator.questions.stress.breaking import Outcome
 from simulator.report.figures.stress import Field, Line, Panel, stress_map, under_stress
 from simulator.report.figures.style import files
 from simulator.report.survival import cell_words, survival
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simulator.measures.objectives import Objective
-    from simulator.questions.stressed import Cell, Stressed
-    from simulator.questions.stressing import Stress
+    from simulator.questions.stress.stressed import Cell, Stressed
+    from simulator.questions.stress.stressing import Stress
 
 #: Panels of one figure.
 _MOST_PANELS: Final = 6

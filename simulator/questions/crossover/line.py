@@ -10,9 +10,9 @@ from typing import Final
 
 from simulator.measures.catalogue import Measure
 from simulator.questions.axis import Axis
-from simulator.questions.crossing import Crossing, Estimated, crossing, is_decided
+from simulator.questions.crossover.crossing import Crossing, Estimated, crossing, is_decided
+from simulator.questions.crossover.standing import Cause, Reason, Standing, cause_between, is_settled, standing
 from simulator.questions.point import Point
-from simulator.questions.standing import Cause, Reason, Standing, cause_between, is_settled, standing
 
 #: Significant digits of the places that are looked at between those of the grid.
 DIGITS: Final = 8

@@ -7,7 +7,7 @@ from typing import Final
 
 from simulator.endpoints import Endpoint, RealTime
 from simulator.measures.intervals import Estimate
-from simulator.questions.findings import Advice, Figure, Findings, exactly, is_above, is_below
+from simulator.questions.advice.findings import Advice, Figure, Findings, exactly, is_above, is_below
 from simulator.scenario.model import Scenario
 from simulator.study.estimates import Value
 from simulator.study.results import Study

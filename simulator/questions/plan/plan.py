@@ -17,9 +17,9 @@ from simulator.errors import InputError, Problem, ScenarioError
 from simulator.measures.catalogue import Kind, find
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement, Objective, parse_objective
-from simulator.questions.bounds import fixed_usd, with_reasons
-from simulator.questions.candidates import Candidate, Choice, choice_of
-from simulator.questions.racing import Chance, Mean, Race, Rules, Seen, State, Test, race
+from simulator.questions.plan.bounds import fixed_usd, with_reasons
+from simulator.questions.plan.candidates import Candidate, Choice, choice_of
+from simulator.questions.plan.racing import Chance, Mean, Race, Rules, Seen, State, Test, race
 from simulator.scenario.loading import Source
 from simulator.scenario.model import Scenario
 from simulator.scenario.plan import LEAST_REPLICATIONS

@@ -14,7 +14,7 @@ from typing import Final
 from simulator.endpoints import Endpoint, RealTime, Serverless
 from simulator.measures.objectives import Objective
 from simulator.prices import PriceSheet, items
-from simulator.questions.candidates import Candidate, offered_load
+from simulator.questions.plan.candidates import Candidate, offered_load
 from simulator.scenario.model import Scenario
 from simulator.units import FOREVER
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulator.errors import InputError
-from simulator.questions.busiest import busiest_start
-from simulator.questions.stressing import Stress, clock_time, rounded, time_in_words, with_traffic
+from simulator.questions.stress.busiest import busiest_start
+from simulator.questions.stress.stressing import Stress, clock_time, rounded, time_in_words, with_traffic
 from simulator.scenario.model import Scenario
 from simulator.scenario.stress import BURST_LENGTH_S, BURST_SHARE, FLASH_CROWD_LENGTH_S, OUTAGE_RELEASE_S
 from simulator.traffic.burstier import Burstier

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from simulator.measures.catalogue import find
 from simulator.questions.answers import ByMeans, by_means
-from simulator.questions.outputs import Output, Runner, studies_of
+from simulator.questions.sensitivity.outputs import Output, Runner, studies_of
 from simulator.scenario.assumptions import Assumption
 from simulator.scenario.model import Scenario
 from simulator.study.results import Study

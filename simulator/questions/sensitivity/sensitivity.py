@@ -16,10 +16,10 @@ from simulator.errors import InputError
 from simulator.measures.components import Components, components
 from simulator.measures.intervals import Estimate, mean
 from simulator.measures.ranks import differs, rank_correlation, share_between_groups
-from simulator.questions.one_at_a_time import Moving, OneAtATime
-from simulator.questions.outputs import Output, Runner, outputs_of, studies_of, table_of
-from simulator.questions.pairing import paired
-from simulator.questions.sobol import Indices, sobol_indices
+from simulator.questions.sensitivity.one_at_a_time import Moving, OneAtATime
+from simulator.questions.sensitivity.outputs import Output, Runner, outputs_of, studies_of, table_of
+from simulator.questions.sensitivity.pairing import paired
+from simulator.questions.sensitivity.sobol import Indices, sobol_indices
 from simulator.scenario.assumptions import Assumption
 from simulator.scenario.model import Scenario
 from simulator.streams import Streams

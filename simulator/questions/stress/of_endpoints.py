@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulator.endpoints import Endpoint, Serverless
-from simulator.questions.busiest import busiest_start, follows_clock
-from simulator.questions.stressing import Stress, changed, clock_time, rounded
+from simulator.questions.stress.busiest import busiest_start, follows_clock
+from simulator.questions.stress.stressing import Stress, changed, clock_time, rounded
 from simulator.scenario.model import Scenario
 from simulator.traffic import Clock
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from simulator.questions.stresses_of_endpoints import ColdAtPeak, ShorterIdling, SlowerService, SlowerStarts
-from simulator.questions.stresses_of_traffic import Burst, FlashCrowds, Growth, UpstreamOutage
-from simulator.questions.stressing import Stress
+from simulator.questions.stress.of_endpoints import ColdAtPeak, ShorterIdling, SlowerService, SlowerStarts
+from simulator.questions.stress.of_traffic import Burst, FlashCrowds, Growth, UpstreamOutage
+from simulator.questions.stress.stressing import Stress
 from simulator.scenario.stress import Stresses
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from simulator.endpoints import Endpoint, Serverless
 from simulator.measures import intervals
-from simulator.questions.findings import Advice, Figure, Findings, exactly, is_above, is_below
+from simulator.questions.advice.findings import Advice, Figure, Findings, exactly, is_above, is_below
 from simulator.study.estimates import Value
 
 #: Share of requests throttled from which a limit counts as too low where no objective says so. Assumption.

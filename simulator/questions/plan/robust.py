@@ -10,11 +10,11 @@ from simulator.errors import InputError
 from simulator.measures.catalogue import find
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Verdict
-from simulator.questions.plan import Planned
-from simulator.questions.racing import State
+from simulator.questions.plan.plan import Planned
+from simulator.questions.plan.racing import State
 from simulator.questions.running import Runner
-from simulator.questions.stress import stress
-from simulator.questions.stress_plan import planned
+from simulator.questions.stress.planned import planned
+from simulator.questions.stress.stress import stress
 from simulator.scenario.loading import Source
 from simulator.scenario.stress import SetName, Stresses
 from simulator.scenario.wording import nearest

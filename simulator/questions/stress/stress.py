@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.objectives import Judgement
-from simulator.questions.breaking import Outcome, to_try
-from simulator.questions.stress_plan import Plan
-from simulator.questions.stressed import Cell, Seen, Stressed, judged, tried_of
-from simulator.questions.stressing import Stress
+from simulator.questions.stress.breaking import Outcome, to_try
+from simulator.questions.stress.planned import Plan
+from simulator.questions.stress.stressed import Cell, Seen, Stressed, judged, tried_of
+from simulator.questions.stress.stressing import Stress
 from simulator.scenario.model import Scenario
 from simulator.study.estimates import Sample
 from simulator.study.results import Study

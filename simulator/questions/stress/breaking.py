@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import Final
 
 from simulator.measures.objectives import Judgement, Objective, Verdict
-from simulator.questions.stressing import Stress
+from simulator.questions.stress.stressing import Stress
 
 #: Neighbouring severities whose difference is at most this part of the greater one are not told apart.
 NEAR: Final = 0.03

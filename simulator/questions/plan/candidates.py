@@ -14,7 +14,7 @@ from simulator.endpoints.platforms import PLATFORMS
 from simulator.errors import InputError, Problem, ScenarioError
 from simulator.prices import items
 from simulator.questions.axis import read_axis
-from simulator.questions.memory import ServiceByMemory, law_of
+from simulator.questions.plan.memory import ServiceByMemory, law_of
 from simulator.scenario.finding import holds_assumptions
 from simulator.scenario.loading import Source
 from simulator.scenario.model import Scenario

@@ -12,8 +12,8 @@ from typing import Final
 
 from simulator.errors import InputError
 from simulator.measures.catalogue import MEASURES, Measure
-from simulator.questions.stresses import stresses_of
-from simulator.questions.stressing import Stress
+from simulator.questions.stress.stresses import stresses_of
+from simulator.questions.stress.stressing import Stress
 from simulator.scenario.model import Scenario
 from simulator.scenario.stress import DEFAULT_SET, Stresses
 from simulator.study.manifest import study_digest

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from simulator.endpoints import Endpoint
-from simulator.questions import advice_on_instances as instances
-from simulator.questions import advice_on_serverless as serverless
-from simulator.questions.findings import Advice, Findings
+from simulator.questions.advice import on_instances as instances
+from simulator.questions.advice import on_serverless as serverless
+from simulator.questions.advice.findings import Advice, Findings
 from simulator.study.results import Study
 
 #: In the order in which an endpoint's advice is read.

@@ -11,7 +11,7 @@ from typing import Final
 from simulator.measures.catalogue import Measure
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Objective, Verdict
-from simulator.questions.crossing import flipped, is_decided
+from simulator.questions.crossover.crossing import flipped, is_decided
 from simulator.questions.point import Point
 
 _UNSURE: Final = (Verdict.UNDECIDED, Verdict.NO_DATA)

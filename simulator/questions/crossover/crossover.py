@@ -23,8 +23,8 @@ from simulator.errors import InputError
 from simulator.measures.catalogue import Measure
 from simulator.questions.axis import Axis, read_axis, read_pair
 from simulator.questions.breakeven import mean_rate, parse_growth
-from simulator.questions.flips import Crossover
-from simulator.questions.line import DIGITS, Line
+from simulator.questions.crossover.flips import Crossover
+from simulator.questions.crossover.line import DIGITS, Line
 from simulator.questions.point import Point, is_better_low, known_measure
 from simulator.questions.running import Runner, runner_of
 from simulator.scenario.loading import Source, read_source

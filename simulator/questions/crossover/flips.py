@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from simulator.measures.catalogue import find
 from simulator.measures.intervals import Estimate
 from simulator.questions.breakeven import PREDICTED, mean_rate, monthly_by_hand, months_until
-from simulator.questions.crossing import crossing
-from simulator.questions.line import Change, Line, Spot
-from simulator.questions.standing import Reason
-from simulator.questions.stretches import Stretch, changes_of, stretches_of
+from simulator.questions.crossover.crossing import crossing
+from simulator.questions.crossover.line import Change, Line, Spot
+from simulator.questions.crossover.standing import Reason
+from simulator.questions.crossover.stretches import Stretch, changes_of, stretches_of
 from simulator.scenario.model import Scenario
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from simulator.measures import objectives
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement, Verdict, overall
-from simulator.questions.breaking import WORST_FIRST, Break, Outcome, Tried, break_of
-from simulator.questions.stress_plan import Plan
-from simulator.questions.stressing import Stress
+from simulator.questions.stress.breaking import WORST_FIRST, Break, Outcome, Tried, break_of
+from simulator.questions.stress.planned import Plan
+from simulator.questions.stress.stressing import Stress
 from simulator.study.replicate import objectives_of
 from simulator.study.results import Study
 

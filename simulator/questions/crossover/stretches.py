@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Verdict
-from simulator.questions.crossing import is_decided
-from simulator.questions.line import Change, Line, Spot
-from simulator.questions.standing import rivals
+from simulator.questions.crossover.crossing import is_decided
+from simulator.questions.crossover.line import Change, Line, Spot
+from simulator.questions.crossover.standing import rivals
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Where along a value the cheapest eligible endpoint changes."""

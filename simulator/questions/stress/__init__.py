@@ -1,0 +1,1 @@
+"""How far traffic and endpoints can be pushed before an objective breaks."""
