@@ -24,6 +24,12 @@ PURPOSES: Final[dict[str, int]] = {
     "bootstrap": 12,
     "bursts": 13,
     "day": 14,
+    "patience": 15,
+    "retry": 16,
+    "launch": 17,
+    "popularity": 18,
+    "tokens_in": 19,
+    "tokens_out": 20,
 }
 
 

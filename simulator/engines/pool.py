@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from simulator.engines.clients import Patience, Retries
+from simulator.engines.scaling import Scaling
 from simulator.units import FOREVER
 
 
@@ -50,6 +52,73 @@ class OnGiveUp(IntEnum):
     SERVE_ON = 1
 
 
+class AtLimit(IntEnum):
+    """What a pool that launches does with a request that comes at its limit of concurrency."""
+
+    THROTTLE = 0
+    QUEUE = 1
+
+
+class WaitingRequests(IntEnum):
+    """Which place takes a request for which an instance was launched.
+
+    BOUND: the place on that instance, even if another becomes free sooner. FIRST_FREE: the first place that becomes
+    free or ready; starting requests wait in order.
+    """
+
+    BOUND = 0
+    FIRST_FREE = 1
+
+
+class OnTimeout(IntEnum):
+    """What becomes of a service that passes the invocation timeout.
+
+    SERVE_ON: the place serves on, release at start + service. STOP: release at the response. A launched instance is
+    gone at that instant, as function platforms kill; a standing one is free.
+    """
+
+    SERVE_ON = 0
+    STOP = 1
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A rate limit: `burst` tokens, one more every `interval_ns`, never more than `burst`; full at time 0.
+
+    Whole numbers: credit(t) = min(burst · interval, credit + time since the last look); a token costs `interval_ns`.
+    """
+
+    burst: int
+    interval_ns: int
+
+    def __post_init__(self) -> None:
+        if self.burst < 1 or self.interval_ns < 1:
+            raise ValueError(f"burst is {self.burst} and interval_ns {self.interval_ns}, both must be 1 or more")
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How a worker takes several waiting requests at once.
+
+    Parameters
+    ----------
+    most : int
+        Requests of a batch, 2 or more.
+    delay_ns : int
+        Longest that the oldest waiting request waits for a full batch. 0 or more. [ns]
+    growth : float
+        α: a batch of k takes round(longest service · (1 + α·(k − 1))), half to even. 0 or more.
+    """
+
+    most: int
+    delay_ns: int
+    growth: float
+
+    def __post_init__(self) -> None:
+        if self.most < 2 or self.delay_ns < 0 or not 0.0 <= self.growth < float("inf"):
+            raise ValueError(f"{self}: most must be 2 or more, delay_ns 0 or more, growth 0 or more and finite")
+
+
 @dataclass(frozen=True)
 class Pool:
     """Instances, and the rules by which requests get a place on them.
@@ -84,6 +153,30 @@ class Pool:
         START for serverless, ARRIVAL for real-time (waiting counts).
     on_give_up : OnGiveUp
         Only if not `launches`.
+    at_limit : AtLimit
+        Only if `launches`. With QUEUE, `queue_limit` is the number of requests that may wait at the limit.
+    waiting_requests : WaitingRequests
+        Only if `launches`; FIRST_FREE has no startup limit. Several places need FIRST_FREE.
+    on_timeout : OnTimeout
+        STOP needs one place per instance if `launches`, and no batches.
+    request_rate, launch_rate : Bucket or None
+        Attempts, and launches, that are let through. Only if `launches`; `launch_rate` needs THROTTLE.
+    waits_for_capacity : bool
+        Whether requests wait in the central queue while no instance is in service, instead of being throttled; its
+        queue has no limit. Only if not `launches`.
+    time_to_live_ns : int
+        From arrival; a request that then still waits expires. `FOREVER` for none, 1 or more. Only if not
+        `launches`. [ns]
+    cores : int
+        Cores that the workers of an instance share; 0: none are shared. Only if not `launches`.
+    batching : Batching or None
+        Only if not `launches` and not with a central queue, `cores` or OnTimeout.STOP.
+    scaling : Scaling or None
+        Only if not `launches`. `standing` is the capacity at time 0, within its bounds.
+    retries : Retries or None
+        Of the clients.
+    patience : Patience
+        What `Demand.patience_ns` covers.
 
     Raises
     ------
@@ -102,32 +195,103 @@ class Pool:
     timeout_ns: int = FOREVER
     timeout_from: TimeoutFrom = TimeoutFrom.START
     on_give_up: OnGiveUp = OnGiveUp.LEAVE
+    at_limit: AtLimit = AtLimit.THROTTLE
+    waiting_requests: WaitingRequests = WaitingRequests.BOUND
+    on_timeout: OnTimeout = OnTimeout.SERVE_ON
+    request_rate: Bucket | None = None
+    launch_rate: Bucket | None = None
+    waits_for_capacity: bool = False
+    time_to_live_ns: int = FOREVER
+    cores: int = 0
+    batching: Batching | None = None
+    scaling: Scaling | None = None
+    retries: Retries | None = None
+    patience: Patience = Patience.NONE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no row's end depends on a later one: nothing that came after the first kinds of pool is used."""
+        plain = (
+            Pool(
+                standing=self.standing,
+                launches=self.launches,
+                routing=self.routing,
+                places=self.places,
+                max_concurrency=self.max_concurrency,
+                starts_warm=self.starts_warm,
+                startup_limit_ns=self.startup_limit_ns,
+                queue_limit=FOREVER if self.launches else self.queue_limit,
+                timeout_ns=self.timeout_ns,
+                timeout_from=self.timeout_from,
+                on_give_up=self.on_give_up,
+            )
+            if not self.launches or self.places == 1
+            else None
+        )
+        return self == plain
 
     def __post_init__(self) -> None:
-        problems = []
-        if self.standing < 0:
-            problems.append(f"standing is {self.standing}, must be 0 or more")
-        if self.places < 1:
-            problems.append(f"places is {self.places}, must be 1 or more")
-        if self.timeout_ns < 1:
-            problems.append(f"timeout_ns is {self.timeout_ns}, must be 1 or more")
-        if self.queue_limit < 0:
-            problems.append(f"queue_limit is {self.queue_limit}, must be 0 or more")
-        if self.startup_limit_ns < 0:
-            problems.append(f"startup_limit_ns is {self.startup_limit_ns}, must be 0 or more")
-        if self.launches:
-            if self.routing not in IDLE_ROUTINGS:
-                problems.append(f"routing {self.routing.name} needs a pool that does not launch")
-            if self.places != 1:
-                problems.append("a pool that launches has one place per instance")
-            if self.max_concurrency < 1 or self.max_concurrency < self.standing:
-                problems.append(f"max_concurrency is {self.max_concurrency}, must be at least 1 and standing")
-            if self.timeout_from is not TimeoutFrom.START:
-                problems.append("a pool that launches counts its timeout from the start of service")
-        else:
-            if self.routing not in INSTANCE_ROUTINGS:
-                problems.append(f"routing {self.routing.name} needs a pool that launches")
-            if self.max_concurrency != FOREVER or self.starts_warm or self.startup_limit_ns != FOREVER:
-                problems.append("max_concurrency, starts_warm and startup_limit_ns need a pool that launches")
+        problems = [
+            f"{name} is {getattr(self, name)}, must be {least} or more"
+            for name, least in _LEAST.items()
+            if getattr(self, name) < least
+        ]
+        problems += self._launching_problems() if self.launches else self._standing_problems()
         if problems:
             raise ValueError("; ".join(problems))
+
+    def _launching_problems(self) -> list[str]:
+        foreign = self._given("waits_for_capacity", "time_to_live_ns", "cores", "batching", "scaling", "on_give_up")
+        problems = [f"{name} needs a pool that does not launch" for name in foreign]
+        if self.routing not in IDLE_ROUTINGS:
+            problems.append(f"routing {self.routing.name} needs a pool that does not launch")
+        if self.max_concurrency < 1 or self.max_concurrency < self.standing * self.places:
+            problems.append(f"max_concurrency is {self.max_concurrency}, must be at least 1 and that of the standing")
+        if self.timeout_from is not TimeoutFrom.START:
+            problems.append("a pool that launches counts its timeout from the start of service")
+        if self.at_limit is AtLimit.THROTTLE and self.queue_limit != FOREVER:
+            problems.append("queue_limit needs a pool that does not launch, or a queue at the limit")
+        if self.at_limit is AtLimit.QUEUE and self.launch_rate is not None:
+            problems.append("launch_rate needs a pool that throttles at its limit")
+        if self.waiting_requests is WaitingRequests.FIRST_FREE:
+            if self.startup_limit_ns != FOREVER:
+                problems.append("startup_limit_ns needs requests that are bound to their instance")
+        elif self.places != 1:
+            problems.append("several places per instance need requests that take the first free place")
+        if self.places > 1 and self.on_timeout is OnTimeout.STOP:
+            problems.append("on_timeout STOP needs one place per instance")
+        if self.max_concurrency != FOREVER and self.max_concurrency % self.places:
+            problems.append(f"max_concurrency is {self.max_concurrency}, must be a multiple of places, {self.places}")
+        return problems
+
+    def _standing_problems(self) -> list[str]:
+        foreign = self._given("max_concurrency", "starts_warm", "startup_limit_ns", "at_limit", "waiting_requests")
+        foreign += self._given("request_rate", "launch_rate")
+        problems = [f"{name} needs a pool that launches" for name in foreign]
+        if self.routing not in INSTANCE_ROUTINGS:
+            problems.append(f"routing {self.routing.name} needs a pool that launches")
+        central = self.routing is Routing.CENTRAL_QUEUE
+        if self.waits_for_capacity and (not central or self.queue_limit != FOREVER):
+            problems.append("waits_for_capacity needs a central queue without a limit")
+        if self.batching and (central or self.cores or self.on_timeout is OnTimeout.STOP):
+            problems.append("batching does not go with a central queue, shared cores or on_timeout STOP")
+        if self.scaling and not self.scaling.minimum <= self.standing <= self.scaling.maximum:
+            bounds = f"{self.scaling.minimum} to {self.scaling.maximum}"
+            problems.append(f"standing is {self.standing}, must be {bounds}, the bounds of scaling")
+        return problems
+
+    def _given(self, *names: str) -> list[str]:
+        """Those of some fields that differ from their default."""
+        return [name for name in names if getattr(self, name) != self.__dataclass_fields__[name].default]
+
+
+#: Least value of each field that has one.
+_LEAST = {
+    "standing": 0,
+    "places": 1,
+    "timeout_ns": 1,
+    "queue_limit": 0,
+    "startup_limit_ns": 0,
+    "time_to_live_ns": 1,
+    "cores": 0,
+}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any
 
@@ -38,7 +38,7 @@ class Reason(IntEnum):
 
 
 def _least(name: str) -> int:
-    return 1 if name in {"service_ns", "lifetime_ns"} else 0
+    return 1 if name in {"service_ns", "lifetime_ns", "patience_ns"} else 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class Demand:
         Uniform draw in [0, 1) for random choices.
     payload_in_bytes, payload_out_bytes : ndarray of int64, shape (n,) or (1,)
         Request and response size. [B]
+    patience_ns : ndarray of int64, shape (n,) or (1,)
+        How long the client of this request waits in each attempt, 1 or more; `FOREVER` for ever. Looked at only where
+        `Pool.patience` says so. [ns]
+    retry_key : ndarray of uint64, shape (1,)
+        Key of the draws of `clients.jitter_draw`; looked at only where clients try again.
     """
 
     arrival_ns: NDArray[np.int64]
@@ -73,6 +78,8 @@ class Demand:
     routing: NDArray[np.float64]
     payload_in_bytes: NDArray[np.int64]
     payload_out_bytes: NDArray[np.int64]
+    patience_ns: NDArray[np.int64] = field(default_factory=lambda: np.array([FOREVER]))
+    retry_key: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(1, np.uint64))
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
@@ -104,6 +111,8 @@ class Demand:
         routing: object = 0.0,
         payload_in_bytes: object = 0,
         payload_out_bytes: object = 0,
+        patience_ns: object = FOREVER,
+        retry_key: int = 0,
     ) -> Demand:
         """Demand from anything array-like, checked; a number holds for all requests.
 
@@ -116,7 +125,7 @@ class Demand:
         problems = []
         given = dict(
             zip(
-                (f.name for f in fields(Demand)),
+                (f.name for f in fields(Demand) if f.name != "retry_key"),
                 (
                     arrival_ns,
                     service_ns,
@@ -126,6 +135,7 @@ class Demand:
                     routing,
                     payload_in_bytes,
                     payload_out_bytes,
+                    patience_ns,
                 ),
                 strict=True,
             )
@@ -151,9 +161,11 @@ class Demand:
             steps = np.flatnonzero(np.diff(arrays["arrival_ns"]) < 0)
             if len(steps):
                 problems.append(f"arrival_ns: row {steps[0] + 1} is earlier than row {steps[0]}, must not decrease")
+        if not 0 <= retry_key < 2**64:
+            problems.append(f"retry_key: {retry_key}, must be 0 or more and below 2^64")
         if problems:
             raise InputError("demand: " + "; ".join(problems))
-        return Demand(**arrays)
+        return Demand(**arrays, retry_key=np.array([retry_key], np.uint64))
 
     @staticmethod
     def joined(blocks: Sequence[Demand]) -> Demand:
@@ -169,6 +181,9 @@ class Demand:
         columns = []
         for f in fields(Demand):
             parts = [getattr(block, f.name) for block in blocks]
+            if f.name == "retry_key":
+                columns.append(parts[0])
+                continue
             constant = f.name != "arrival_ns" and all(len(p) == 1 and p[0] == parts[0][0] for p in parts)
             columns.append(parts[0] if constant else np.concatenate([block.column(f.name) for block in blocks]))
         return Demand(*columns)
@@ -252,6 +267,70 @@ class Instances:
 
 
 @dataclass(frozen=True)
+class Tries:
+    """Attempts that did not end their request, because the client tried again; k rows.
+
+    Parameters
+    ----------
+    number : ndarray of int64, shape (k,)
+        Of the request, over the whole run.
+    at_ns, next_ns : ndarray of int64, shape (k,)
+        When it was made, and when the next one was. [ns]
+    outcome, reason, start_ns, response_ns, release_ns, instance, is_cold : ndarray, shape (k,)
+        As in `Requests`: how this attempt ended.
+    """
+
+    number: NDArray[np.int64]
+    at_ns: NDArray[np.int64]
+    next_ns: NDArray[np.int64]
+    outcome: NDArray[np.int8]
+    reason: NDArray[np.int8]
+    start_ns: NDArray[np.int64]
+    response_ns: NDArray[np.int64]
+    release_ns: NDArray[np.int64]
+    instance: NDArray[np.int64]
+    is_cold: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    @staticmethod
+    def none() -> Tries:
+        """No row."""
+        whole, small = np.empty(0, np.int64), np.empty(0, np.int8)
+        return Tries(whole, whole, whole, small, small, whole, whole, whole, whole, np.empty(0, np.bool_))
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Every change of a scaled pool's capacity, in order.
+
+    Parameters
+    ----------
+    at_ns : ndarray of int64, shape (c,)
+        [ns]
+    capacity : ndarray of int64, shape (c,)
+        Instances in service or starting, draining ones not counted, from then on.
+    """
+
+    at_ns: NDArray[np.int64]
+    capacity: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.at_ns)
+
+    @staticmethod
+    def none() -> Changes:
+        """No row."""
+        return Changes(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+#: Launch times of instances that scaling launches: n → those of the first n launches, in order [ns]. Asked for more, it
+#: gives the same beginning.
+LaunchTimes = Callable[[int], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
 class Settled:
     """What an engine knows for good after a block of demand, and has not given back before.
 
@@ -270,6 +349,10 @@ class Settled:
         Their numbers.
     until_ns : int
         No launch and no end of an instance that is given back later lies before this instant. [ns]
+    tries : Tries
+        Earlier attempts of these requests, in order of request, then of attempt.
+    changes : Changes
+        Of capacity, since the last table.
     """
 
     demand: Demand
@@ -278,6 +361,8 @@ class Settled:
     gone: Instances
     gone_numbers: NDArray[np.int64]
     until_ns: int
+    tries: Tries = field(default_factory=Tries.none)
+    changes: Changes = field(default_factory=Changes.none)
 
 
 @dataclass(frozen=True)
@@ -286,10 +371,22 @@ class Run:
 
     requests: Requests
     instances: Instances
+    tries: Tries = field(default_factory=Tries.none)
+    changes: Changes = field(default_factory=Changes.none)
 
     @staticmethod
     def joined(parts: Sequence[Settled]) -> Run:
         """The tables of a run from all that was settled: every request, every instance in order of number."""
         order = np.argsort(np.concatenate([part.gone_numbers for part in parts]))
         columns = (np.concatenate([getattr(part.gone, f.name) for part in parts])[order] for f in fields(Instances))
-        return Run(Requests.joined([part.requests for part in parts]), Instances(*columns))
+        return Run(
+            Requests.joined([part.requests for part in parts]),
+            Instances(*columns),
+            Tries(*_end_to_end([part.tries for part in parts])),
+            Changes(*_end_to_end([part.changes for part in parts])),
+        )
+
+
+def _end_to_end(tables: Sequence[Tries] | Sequence[Changes]) -> list[NDArray[Any]]:
+    """Each column of some tables of one kind, one table after another."""
+    return [np.concatenate([getattr(table, f.name) for table in tables]) for f in fields(tables[0])]
