@@ -1,0 +1,1 @@
+"""Which hourly commitment is best for a demand, and what it risks."""
