@@ -9,10 +9,26 @@ from typing import Annotated
 
 from pydantic import Discriminator
 
+from simulator.endpoints.asynchronous import Asynchronous
+from simulator.endpoints.container import Container
+from simulator.endpoints.function import Function
+from simulator.endpoints.on_demand import OnDemand
+from simulator.endpoints.on_instances import OnInstances
 from simulator.endpoints.real_time import RealTime
+from simulator.endpoints.run_length import RunLength
 from simulator.endpoints.serverless import Serverless
 
 #: Any kind of endpoint.
-Endpoint = Annotated[Serverless | RealTime, Discriminator("kind")]
+Endpoint = Annotated[Serverless | RealTime | Asynchronous | Function | Container, Discriminator("kind")]
 
-__all__ = ["Endpoint", "RealTime", "Serverless"]
+__all__ = [
+    "Asynchronous",
+    "Container",
+    "Endpoint",
+    "Function",
+    "OnDemand",
+    "OnInstances",
+    "RealTime",
+    "RunLength",
+    "Serverless",
+]

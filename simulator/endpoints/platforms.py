@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     PlainSerializer,
     Tag,
     ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 
 from simulator.distributions import DurationDistribution
-from simulator.units import duration_text, parse_duration, size_text
+from simulator.engines.pool import Bucket
+from simulator.units import FOREVER, Seconds, duration_text, parse_duration, size_text, to_ns
 
 NONE: Final = "none"
 PlatformName = Literal["sagemaker", "generic"]
@@ -37,6 +42,8 @@ class Platform:
         Most that they may be, and their default. [s]
     most_payload : int or None
         Largest request, and largest response. [B]
+    only_throttles : bool
+        Whether it turns away all that comes at a limit, and gives each instance one request at once.
     """
 
     memory_sizes: tuple[int, ...] | None
@@ -44,6 +51,7 @@ class Platform:
     startup_limit: float | None
     invocation_timeout: float | None
     most_payload: int | None
+    only_throttles: bool = False
 
 
 PLATFORMS: Final[dict[str, Platform]] = {
@@ -55,6 +63,9 @@ PLATFORMS: Final[dict[str, Platform]] = {
         startup_limit=180.0,
         invocation_timeout=60.0,
         most_payload=4_000_000,
+        # Beyond MaxConcurrency a request is refused, not queued: the same guide. One request at once in each
+        # execution environment is inferred from its text.
+        only_throttles=True,
     ),
     "generic": Platform(
         memory_sizes=None,
@@ -71,12 +82,22 @@ REAL_TIME_PAYLOAD: Final = 25_000_000
 REAL_TIME_TIMEOUT: Final = 60.0
 
 
-def payload_problems(kind: str, limit: int | None, largest_in: float, largest_out: float) -> list[str]:
-    """One sentence for a request and one for a response above the limit of bytes."""
+def payload_problems(taker: str, limit: int | None, largest_in: float, largest_out: float) -> list[str]:
+    """One sentence for a request and one for a response above the limit of bytes.
+
+    Parameters
+    ----------
+    taker : str
+        Who has the limit: ``a SageMaker serverless endpoint``.
+    limit : int or None
+        [B]
+    largest_in, largest_out : float
+        [B]
+    """
     if limit is None:
         return []
     return [
-        f"{name} reaches {size_text(size)}, a SageMaker {kind} endpoint takes at most {size_text(limit)}"
+        f"{name} reaches {size_text(size)}, {taker} takes at most {size_text(limit)}"
         for name, size in (("payload_in", largest_in), ("payload_out", largest_out))
         if size > limit
     ]
@@ -108,7 +129,8 @@ def _within_platform(value: float | Literal["none"], info: ValidationInfo) -> fl
     most: float | None = getattr(platform_of(info), str(info.field_name), None)
     if most is not None and (value == "none" or value > most):
         shown = NONE if value == "none" else duration_text(value)
-        raise ValueError(f'"{shown}" is not allowed on platform sagemaker, must be at most {duration_text(most)}')
+        platform = info.data["platform"]
+        raise ValueError(f'"{shown}" is not allowed on platform {platform}, must be at most {duration_text(most)}')
     return value
 
 
@@ -121,7 +143,40 @@ def _read_whole(value: Any) -> Any:
 
 
 def _tag(value: Any) -> str:
-    return NONE if value == NONE else "distribution"
+    return NONE if value == NONE else "given"
+
+
+class RateLimit(BaseModel):
+    """So many at once, and again so many in every period; what is not used is not saved up.
+
+    Parameters
+    ----------
+    burst : int
+        1 or more.
+    per : float
+        More than 0, and at least 1 ns for each of `burst`. [s]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    burst: Annotated[int, Field(strict=True, ge=1)] = Field(description="At once, and again in every period.")
+    per: Seconds = Field(default="1s", validate_default=True, description="The period.")
+
+    @field_validator("per")
+    @classmethod
+    def _long_enough(cls, per: float, info: ValidationInfo) -> float:
+        if to_ns(per) < info.data.get("burst", 1):
+            raise ValueError(f'"{duration_text(per)}" is not allowed, must be at least 1ns for each of burst')
+        return per
+
+    def bucket(self) -> Bucket:
+        """The bucket of tokens that both engines know; its interval is rounded to whole nanoseconds."""
+        return Bucket(self.burst, round(to_ns(self.per) / self.burst))
+
+    @property
+    def words(self) -> str:
+        """Like ``1000 in 10s``."""
+        return f"{self.burst} in {duration_text(self.per)}"
 
 
 _DURATION_SCHEMA: Final = {"type": "string", "pattern": r"^([0-9.]+(us|µs|ms|s|m|h|d|w))+$|^none$"}
@@ -143,8 +198,51 @@ CountOrNone = Annotated[
 ]
 #: A distribution of durations or "none".
 DurationOrNone = Annotated[
-    Annotated[DurationDistribution, Tag("distribution")] | Annotated[Literal["none"], Tag(NONE)],
+    Annotated[DurationDistribution, Tag("given")] | Annotated[Literal["none"], Tag(NONE)],
+    Discriminator(_tag),
+]
+#: A limit on how many in a period, or "none".
+RateLimitOrNone = Annotated[
+    Annotated[RateLimit, Tag("given")] | Annotated[Literal["none"], Tag(NONE)],
     Discriminator(_tag),
 ]
 #: Names columns, folders and colours.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+def following(rule: Callable[[Mapping[str, Any]], Any]) -> BeforeValidator:
+    """Makes a field whose default is None follow from the fields before it, of which any may be missing."""
+    return BeforeValidator(lambda value, info: rule(info.data) if value is None else value)
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """Take the default out of a schema, which cannot say that it follows from another field."""
+    schema.pop("default", None)
+
+
+def limit_ns(limit: float | Literal["none"]) -> int:
+    """A time limit in whole nanoseconds, `FOREVER` for none [ns]."""
+    return FOREVER if limit == "none" else to_ns(limit)
+
+
+def count_of(limit: int | Literal["none"]) -> int:
+    """A limit on a number, `FOREVER` for none."""
+    return FOREVER if limit == "none" else limit
+
+
+def bucket_of(limit: RateLimit | Literal["none"]) -> Bucket | None:
+    """The bucket of a rate limit, None for none."""
+    return None if limit == "none" else limit.bucket()
+
+
+def none_or_at_least(least: int, value: int | Literal["none"]) -> int | Literal["none"]:
+    """The number, if it is large enough.
+
+    Raises
+    ------
+    ValueError
+        If it is less than `least`.
+    """
+    if value != "none" and value < least:
+        raise ValueError(f"{value} is not allowed, must be at least {least}, or none")
+    return value

@@ -6,24 +6,30 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from simulator.distributions import DurationDistribution
+from simulator.endpoints.autoscaling import Autoscaling, check_metrics
+from simulator.endpoints.on_demand import ON_TIMEOUT, OnTimeoutName
+from simulator.endpoints.on_instances import OnInstances, is_sagemaker
 from simulator.endpoints.platforms import (
     NONE,
     REAL_TIME_PAYLOAD,
     REAL_TIME_TIMEOUT,
     CountOrNone,
-    Name,
     TimeLimit,
+    count_of,
+    limit_ns,
+    none_or_at_least,
     payload_problems,
 )
+from simulator.endpoints.run_length import RunLength
+from simulator.engines import pool as pools
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
 from simulator.prices import items
-from simulator.units import BYTES_PER_GB, FOREVER, Bytes, Seconds, duration_text, to_ns
+from simulator.units import Seconds, duration_text, to_ns
 
 #: Requests that wait in a common model server before it answers 503: job_queue_size of awslabs/multi-model-server.
 DEFAULT_QUEUE_LIMIT: Final = 100
-#: VolumeSizeInGB is a whole number up to this (botocore 1.43).
-_MOST_VOLUME_GB: Final = 512
+#: What a real-time endpoint has no use for: nothing waits where no instance is.
+_NO_METRICS: Final = ("backlog_without_capacity",)
 
 _ROUTINGS: Final[dict[str, Routing]] = {
     "random": Routing.RANDOM,
@@ -33,17 +39,41 @@ _ROUTINGS: Final[dict[str, Routing]] = {
 _ON_GIVE_UP: Final[dict[str, OnGiveUp]] = {"leave": OnGiveUp.LEAVE, "serve_on": OnGiveUp.SERVE_ON}
 
 
-class RealTime(BaseModel):
+class Batching(BaseModel):
+    """How a worker takes several waiting requests at once.
+
+    Parameters
+    ----------
+    max_size : int
+        Requests of a batch. 2 or more.
+    delay : float
+        Longest that the oldest of them waits for a full batch. [s]
+    growth : float
+        A batch of k takes 1 + growth·(k − 1) times the longest of its service times. 0 or more.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_size: Annotated[int, Field(strict=True, ge=2)] = Field(description="Most requests of a batch.")
+    delay: Seconds = Field(
+        default="0s", validate_default=True, description="Longest that the oldest request waits for a full batch."
+    )
+    growth: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = Field(
+        description="A batch of k takes 1 + growth*(k - 1) times its longest service time."
+    )
+
+    def batching(self) -> pools.Batching:
+        """What both engines know of it."""
+        return pools.Batching(self.max_size, to_ns(self.delay), self.growth)
+
+
+class RealTime(OnInstances):
     """A real-time endpoint (model.md 4).
 
     Parameters
     ----------
-    name : str
-        Names columns and figures.
-    instance_type : str
-        As in the price sheet: ``ml.m5.xlarge``.
     initial_instance_count : int
-        Instances, in service from time 0. 0 or more; with 0 every request is throttled.
+        Instances, in service from time 0. 0 or more; with 0 every request is throttled until some are launched.
     workers_per_instance : int
         Requests that an instance serves at once. 1 or more.
     queue_limit : int or "none"
@@ -54,24 +84,14 @@ class RealTime(BaseModel):
         From arrival, waiting included. [s]
     on_give_up : {"leave", "serve_on"}
         What becomes of a request whose limit passes while it waits.
-    volume_size : int
-        Storage of each instance, whole GB on SageMaker. [B]
-    overhead : float
-        Added to the latency of every completed request. [s]
-    service_time : duration distribution or None
-        In place of the model's. [s]
+    on_timeout : {"serve_on", "stop"}
+        What becomes of one whose limit passes in a worker.
+    batching : Batching or None
+        None: each request is served alone.
+    others : see `OnInstances`
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Name = Field(description="Names columns, figures and the baseline.")
     kind: Literal["real_time"] = "real_time"
-    instance_type: Annotated[str, Field(min_length=1)] = Field(
-        description="As in the price sheet, for example ml.m5.xlarge."
-    )
-    initial_instance_count: Annotated[int, Field(strict=True, ge=0)] = Field(
-        1, description="Instances, in service from the start."
-    )
     workers_per_instance: Annotated[int, Field(strict=True, ge=1)] = Field(
         1, description="Requests that an instance serves at once."
     )
@@ -87,45 +107,59 @@ class RealTime(BaseModel):
     on_give_up: Literal["leave", "serve_on"] = Field(
         "leave", description="What becomes of a request whose limit passes while it waits."
     )
-    volume_size: Bytes = Field(default="0B", validate_default=True, description="Storage of each instance, whole GB.")
-    overhead: Seconds = Field(
-        default="0s", validate_default=True, description="Added to the latency of every completed request."
+    on_timeout: OnTimeoutName = Field(
+        "serve_on", description="Whether a worker goes on with a request whose limit passes, or stops. Not published."
     )
-    service_time: DurationDistribution | None = Field(None, description="In place of the model's.")
+    batching: Batching | None = Field(None, description="How a worker takes several waiting requests at once.")
 
     @field_validator("queue_limit")
     @classmethod
     def _not_negative(cls, value: int | Literal["none"]) -> int | Literal["none"]:
-        if value != "none" and value < 0:
-            raise ValueError(f"{value} is not allowed, must be at least 0, or none")
-        return value
+        return none_or_at_least(0, value)
 
-    @field_validator("volume_size")
+    @field_validator("autoscaling")
     @classmethod
-    def _can_be_ordered(cls, value: int, info: ValidationInfo) -> int:
-        gigabytes, rest = divmod(value, BYTES_PER_GB)
-        if _is_sagemaker(info.data.get("instance_type", "")) and (rest or gigabytes > _MOST_VOLUME_GB):
-            raise ValueError(
-                f'"{value / BYTES_PER_GB:.12g}GB" is not allowed, must be whole GB, at most {_MOST_VOLUME_GB}GB'
-            )
+    def _watches_what_there_is(cls, value: Autoscaling | None) -> Autoscaling | None:
+        return check_metrics(value, _NO_METRICS, "a real-time endpoint")
+
+    @field_validator("batching")
+    @classmethod
+    def _goes_alone(cls, value: Batching | None, info: ValidationInfo) -> Batching | None:
+        if value is None:
+            return value
+        for field, foreign in (("routing", "central_queue"), ("on_timeout", "stop")):
+            if info.data.get(field) == foreign:
+                raise ValueError(f"is not allowed with {field} {foreign}")
+        if info.data.get("cores") is not None:
+            raise ValueError("is not allowed with cores: its growth says what several requests cost")
         return value
 
-    @property
-    def startup_time(self) -> None:
-        """None: its instances are in service from time 0."""
-        return
+    def pool(self, run: RunLength | None = None) -> Pool:
+        """The pool that both engines simulate.
 
-    def pool(self) -> Pool:
-        """The pool that both engines simulate."""
+        Parameters
+        ----------
+        run : RunLength, optional
+            Needed where the endpoint scales.
+
+        Raises
+        ------
+        ValueError
+            If the endpoint scales and the run is not told.
+        """
         return Pool(
             standing=self.initial_instance_count,
             launches=False,
             places=self.workers_per_instance,
             routing=_ROUTINGS[self.routing],
-            queue_limit=FOREVER if self.queue_limit == "none" else self.queue_limit,
-            timeout_ns=FOREVER if self.invocation_timeout == "none" else to_ns(self.invocation_timeout),
+            queue_limit=count_of(self.queue_limit),
+            timeout_ns=limit_ns(self.invocation_timeout),
             timeout_from=TimeoutFrom.ARRIVAL,
             on_give_up=_ON_GIVE_UP[self.on_give_up],
+            on_timeout=ON_TIMEOUT[self.on_timeout],
+            cores=self.cores or 0,
+            batching=None if self.batching is None else self.batching.batching(),
+            scaling=self.scaling(run),
         )
 
     def price_items(self) -> tuple[str, ...]:
@@ -136,12 +170,11 @@ class RealTime(BaseModel):
     def check_payload(self, largest_in: float, largest_out: float) -> list[str]:
         """Problems with the largest request and response [B], none if they fit."""
         return payload_problems(
-            "real-time", REAL_TIME_PAYLOAD if _is_sagemaker(self.instance_type) else None, largest_in, largest_out
+            "a SageMaker real-time endpoint",
+            REAL_TIME_PAYLOAD if is_sagemaker(self.instance_type) else None,
+            largest_in,
+            largest_out,
         )
-
-    def assumptions(self) -> list[str]:
-        """What is assumed where nothing is published: the rules, and every such field that has its default value."""
-        return [text for applies, text in self._assumed() if applies]
 
     def _assumed(self) -> list[tuple[bool, str]]:
         waits = self.queue_limit != 0
@@ -155,11 +188,11 @@ class RealTime(BaseModel):
                 f"queue_limit {DEFAULT_QUEUE_LIMIT} requests per instance (default): that of a common model server",
             ),
             (
-                self.routing == "random" and self.initial_instance_count > 1,
+                self.routing == "random" and self.most_instances > 1,
                 "routing random (default): SageMaker's default strategy",
             ),
             (
-                self.routing == "central_queue" and self.initial_instance_count > 1,
+                self.routing == "central_queue" and self.most_instances > 1,
                 "routing central_queue: a textbook queue; SageMaker queues at each instance, with a longer tail",
             ),
             (
@@ -168,29 +201,17 @@ class RealTime(BaseModel):
                 "often serves it on for nobody",
             ),
             (
-                self.invocation_timeout != NONE,
+                self.invocation_timeout != NONE and self.on_timeout == "serve_on",
                 "a request that times out in a worker keeps it until its service is over: not published",
             ),
             (
-                _is_sagemaker(self.instance_type)
+                is_sagemaker(self.instance_type)
                 and (self.invocation_timeout == NONE or self.invocation_timeout > REAL_TIME_TIMEOUT),
                 "invocation_timeout beyond 60s: SageMaker ends an invocation after 60 s unless it is streamed",
             ),
             (
-                self.volume_size == 0,
-                "volume_size 0B (default): no storage is billed; the size that AWS attaches to a type was not found",
+                self.batching is not None,
+                "batching: a batch takes as long as its longest request, and growth more for each other",
             ),
-            (
-                self.overhead == 0,
-                "overhead 0s (default): time outside the container is left out; it is tens of ms on AWS",
-            ),
-            (
-                True,
-                "instances are in service and billed from time 0: deployment and start of an instance are left out",
-            ),
+            *super()._assumed(),
         ]
-
-
-def _is_sagemaker(instance_type: str) -> bool:
-    """Whether SageMaker's limits hold: its instance types begin so."""
-    return instance_type.startswith("ml.")

@@ -4,37 +4,45 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from simulator.distributions import DurationDistribution
+from simulator.endpoints.on_demand import (
+    AT_LIMIT,
+    DEFAULT_IDLE_TIMEOUT,
+    IDLE_ROUTINGS,
+    ON_TIMEOUT,
+    WAITING,
+    AtLimitName,
+    OnDemand,
+    OnTimeoutName,
+    WaitingName,
+    is_lasting,
+    waiting_by_default,
+)
 from simulator.endpoints.platforms import (
     NONE,
     PLATFORMS,
     CountOrNone,
-    DurationOrNone,
-    Name,
     PlatformName,
     PlatformTimeLimit,
+    RateLimitOrNone,
+    TimeLimit,
+    bucket_of,
+    count_of,
+    following,
+    limit_ns,
+    none_or_at_least,
     payload_problems,
     platform_of,
+    without_default,
 )
-from simulator.engines.pool import Pool, Routing, TimeoutFrom
+from simulator.endpoints.run_length import RunLength
+from simulator.engines.pool import Pool, TimeoutFrom
 from simulator.prices import items
-from simulator.units import FOREVER, MemoryMB, Seconds, to_ns
+from simulator.units import MemoryMB, Seconds, parse_duration
 
-#: AWS Lambda, 29,746 requests of April to June 2020 (pacslab traces): 4 % cold after 600 to 630 s idle, 75 % after
-#: 630 to 660 s, all after that. SageMaker publishes nothing.
-DEFAULT_IDLE_TIMEOUT: Final = "640s"
-
-IdleRouting = Literal["most_recently_idle", "least_recently_idle", "random", "newest_created"]
 BilledTime = Literal["service", "service_and_overhead", "service_and_startup"]
 
-_ROUTINGS: Final[dict[str, Routing]] = {
-    "most_recently_idle": Routing.MOST_RECENTLY_IDLE,
-    "least_recently_idle": Routing.LEAST_RECENTLY_IDLE,
-    "random": Routing.RANDOM_IDLE,
-    "newest_created": Routing.NEWEST_CREATED,
-}
 _BILLED: Final[dict[str, str]] = {
     "service": "a cold start costs nothing, as the SageMaker guide reads",
     "service_and_overhead": "as AWS's benchmarking toolkit reckons",
@@ -42,18 +50,11 @@ _BILLED: Final[dict[str, str]] = {
 }
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    """The default is the platform's limit, which a schema cannot say."""
-    schema.pop("default", None)
-
-
-class Serverless(BaseModel):
+class Serverless(OnDemand):
     """A serverless endpoint (model.md 3).
 
     Parameters
     ----------
-    name : str
-        Names columns and figures.
     platform : {"sagemaker", "generic"}
         Whose limits are enforced; `generic` has none.
     memory_size : int
@@ -62,31 +63,31 @@ class Serverless(BaseModel):
         Most requests at once, startup included; those beyond it are throttled. 1 or more.
     provisioned_concurrency : int
         Instances kept ready, at most `max_concurrency`.
-    idle_timeout : duration distribution or "none"
-        How long an idle instance lives. [s]
-    lifetime : duration distribution or "none"
-        Age at which an instance is retired once it is idle. [s]
     startup_limit : float or "none"
         A launch that takes longer fails. [s]
     invocation_timeout : float or "none"
         A service that takes longer times out. [s]
-    idle_routing : {"most_recently_idle", "least_recently_idle", "random", "newest_created"}
-        Which idle instance serves.
-    starts : {"cold", "warm"}
-        Without an on-demand instance, or with one as just deployed.
-    overhead : float
-        Added to the latency of every completed request. [s]
+    on_timeout : {"serve_on", "stop"}
+        What becomes of such a service: it goes on, or it ends and its instance is gone.
+    requests_per_instance : int
+        Requests that an instance serves at once. 1 or more.
+    at_limit : {"throttle", "queue"}
+        What becomes of a request that comes at `max_concurrency`.
+    queue_limit : int or "none"
+        Requests that may wait there.
+    waiting_requests : {"bound", "first_free"}
+        Whether a request waits for the instance launched for it, or takes the first place that is free.
+    patience : float or "none"
+        How long a request stands in line at most. [s]
+    launch_rate, request_rate : RateLimit or "none"
+        Launches, and requests, that are let through.
     billed_time : {"service", "service_and_overhead", "service_and_startup"}
         What of a request is billed.
     billing_granularity : float
         Billed time of a request is rounded up to a multiple of it. [s]
-    service_time, startup_time : duration distribution or None
-        In place of the model's. [s]
+    others : see `OnDemand`
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Name = Field(description="Names columns, figures and the baseline.")
     kind: Literal["serverless"] = "serverless"
     platform: PlatformName = Field("sagemaker", description="Whose limits are enforced; generic has none.")
     memory_size: MemoryMB = Field(description="Configured memory; what is billed, used or not.")
@@ -96,39 +97,42 @@ class Serverless(BaseModel):
     provisioned_concurrency: Annotated[int, Field(strict=True, ge=0)] = Field(
         0, description="Instances kept ready, at most max_concurrency."
     )
-    idle_timeout: DurationOrNone = Field(
-        default=DEFAULT_IDLE_TIMEOUT,
-        validate_default=True,
-        description="How long an idle instance lives. Not published by AWS: vary it.",
-    )
-    lifetime: DurationOrNone = Field(default=NONE, description="Age at which an idle instance is retired.")
     startup_limit: PlatformTimeLimit = Field(
         default=None,
         validate_default=True,
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
         description="A launch that takes longer fails. By default the limit of the platform: 180s on sagemaker.",
     )
     invocation_timeout: PlatformTimeLimit = Field(
         default=None,
         validate_default=True,
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
         description="A service that takes longer times out. By default the limit of the platform: 60s on sagemaker.",
     )
-    idle_routing: IdleRouting = Field(
-        "most_recently_idle", description="Which idle instance serves. Published by nobody: vary it."
+    on_timeout: OnTimeoutName = Field(
+        "serve_on", description="Whether a service that times out goes on, or ends with its instance. Not published."
     )
-    starts: Literal["cold", "warm"] = Field(
-        "cold", description="Without an on-demand instance, or with one, as just deployed."
+    requests_per_instance: Annotated[int, Field(strict=True, ge=1)] = Field(
+        1, description="Requests that an instance serves at once; on sagemaker one."
     )
-    overhead: Seconds = Field(
-        default="0s", validate_default=True, description="Added to the latency of every completed request."
+    at_limit: AtLimitName = Field(
+        "throttle", description="What becomes of a request at max_concurrency; on sagemaker it is throttled."
     )
+    queue_limit: CountOrNone = Field(default=NONE, description="Requests that may wait at max_concurrency.")
+    waiting_requests: Annotated[WaitingName, following(waiting_by_default)] = Field(
+        default=None,
+        validate_default=True,
+        json_schema_extra=without_default,
+        description="Whether a request waits for the instance launched for it (bound, the default with one request per "
+        "instance) or takes the first free place.",
+    )
+    patience: TimeLimit = Field(default=NONE, description="How long a request stands in line at most.")
+    launch_rate: RateLimitOrNone = Field(default=NONE, description="Launches that are let through.")
+    request_rate: RateLimitOrNone = Field(default=NONE, description="Requests that are let through.")
     billed_time: BilledTime = Field("service", description="What of a request is billed. Not published by AWS.")
     billing_granularity: Annotated[Seconds, Field(gt=0)] = Field(
         default="1ms", validate_default=True, description="Billed time of a request is rounded up to a multiple of it."
     )
-    service_time: DurationDistribution | None = Field(None, description="In place of the model's.")
-    startup_time: DurationDistribution | None = Field(None, description="In place of the model's.")
 
     @field_validator("memory_size")
     @classmethod
@@ -160,17 +164,85 @@ class Serverless(BaseModel):
             raise ValueError(f"{value} is not allowed, must be at most max_concurrency, which is {most}")
         return value
 
-    def pool(self) -> Pool:
-        """The pool that both engines simulate."""
+    @field_validator("requests_per_instance")
+    @classmethod
+    def _fills_the_limit(cls, value: int, info: ValidationInfo) -> int:
+        limits, most = platform_of(info), info.data.get("max_concurrency", NONE)
+        if value == 1:
+            return value
+        if limits and limits.only_throttles:
+            raise ValueError(f"{value} is not allowed on platform sagemaker, must be 1")
+        if most != NONE and most % value:
+            raise ValueError(f"{value} is not allowed, max_concurrency, which is {most}, must be a multiple of it")
+        ready = info.data.get("provisioned_concurrency", 0)
+        if most != NONE and ready * value > most:
+            raise ValueError(
+                f"{value} is not allowed, {ready} instances of provisioned_concurrency then serve more than "
+                f"max_concurrency, which is {most}"
+            )
+        if info.data.get("on_timeout") == "stop":
+            raise ValueError(f"{value} is not allowed with on_timeout stop, must be 1")
+        return value
+
+    @field_validator("at_limit")
+    @classmethod
+    def _platform_queues(cls, value: str, info: ValidationInfo) -> str:
+        limits = platform_of(info)
+        if value == "queue" and limits and limits.only_throttles:
+            raise ValueError("queue is not allowed on platform sagemaker, which throttles at its limit")
+        return value
+
+    @field_validator("queue_limit")
+    @classmethod
+    def _queue_is_there(cls, value: int | Literal["none"], info: ValidationInfo) -> int | Literal["none"]:
+        if value != NONE and info.data.get("at_limit", "queue") != "queue":
+            raise ValueError(f"{value} is not allowed with at_limit throttle, must be none")
+        return none_or_at_least(0, value)
+
+    @field_validator("waiting_requests")
+    @classmethod
+    def _goes_with_limits(cls, value: str, info: ValidationInfo) -> str:
+        startup_limit = info.data.get("startup_limit", NONE)
+        if value == "first_free" and startup_limit != NONE:
+            raise ValueError("first_free is not allowed with a startup_limit, which must then be none")
+        if value == "bound" and info.data.get("requests_per_instance", 1) > 1:
+            raise ValueError("bound is not allowed with several requests_per_instance, must be first_free")
+        return value
+
+    @field_validator("patience")
+    @classmethod
+    def _somebody_waits(cls, value: float | Literal["none"], info: ValidationInfo) -> float | Literal["none"]:
+        nobody = info.data.get("at_limit") == "throttle" and info.data.get("waiting_requests") == "bound"
+        if value != NONE and nobody:
+            raise ValueError("needs at_limit queue or waiting_requests first_free: without them nobody stands in line")
+        return value
+
+    @field_validator("launch_rate")
+    @classmethod
+    def _throttles(cls, value: Any, info: ValidationInfo) -> Any:
+        if value != NONE and info.data.get("at_limit") == "queue":
+            raise ValueError("is not allowed with at_limit queue, must be none")
+        return value
+
+    def pool(self, run: RunLength | None = None) -> Pool:
+        """The pool that both engines simulate, whatever the run."""
         return Pool(
             standing=self.provisioned_concurrency,
             launches=True,
-            routing=_ROUTINGS[self.idle_routing],
-            max_concurrency=FOREVER if self.max_concurrency == "none" else self.max_concurrency,
+            routing=IDLE_ROUTINGS[self.idle_routing],
+            places=self.requests_per_instance,
+            max_concurrency=count_of(self.max_concurrency),
             starts_warm=self.starts == "warm",
-            startup_limit_ns=FOREVER if self.startup_limit == "none" else to_ns(self.startup_limit),
-            timeout_ns=FOREVER if self.invocation_timeout == "none" else to_ns(self.invocation_timeout),
+            startup_limit_ns=limit_ns(self.startup_limit),
+            queue_limit=count_of(self.queue_limit),
+            timeout_ns=limit_ns(self.invocation_timeout),
             timeout_from=TimeoutFrom.START,
+            at_limit=AT_LIMIT[self.at_limit],
+            waiting_requests=WAITING[self.waiting_requests],
+            on_timeout=ON_TIMEOUT[self.on_timeout],
+            request_rate=bucket_of(self.request_rate),
+            launch_rate=bucket_of(self.launch_rate),
+            patience=self.patience_covers,
         )
 
     def price_items(self) -> tuple[str, ...]:
@@ -184,25 +256,19 @@ class Serverless(BaseModel):
 
     def check_payload(self, largest_in: float, largest_out: float) -> list[str]:
         """Problems with the largest request and response [B], none if they fit."""
-        return payload_problems("serverless", PLATFORMS[self.platform].most_payload, largest_in, largest_out)
-
-    def assumptions(self) -> list[str]:
-        """What is assumed where nothing is published: the rules, and every such field that has its default value."""
-        return [text for applies, text in self._assumed() if applies]
+        return payload_problems(
+            "a SageMaker serverless endpoint", PLATFORMS[self.platform].most_payload, largest_in, largest_out
+        )
 
     def _assumed(self) -> list[tuple[bool, str]]:
-        platform = PLATFORMS[self.platform]
+        platform, of_all = PLATFORMS[self.platform], self._assumed_of_all()
         return [
             (
-                self._is_default("idle_timeout"),
+                is_lasting(self.idle_timeout, parse_duration(DEFAULT_IDLE_TIMEOUT)),
                 f"idle_timeout {DEFAULT_IDLE_TIMEOUT} (default): not published by AWS; AWS Lambda retired idle "
                 "instances after 630 to 660 s in 2020; try 120s to 1200s",
             ),
-            (
-                True,
-                f"idle_routing {self.idle_routing}: which idle instance serves is published by nobody, and it moves "
-                "the cold-start fraction",
-            ),
+            of_all["idle_routing"],
             (
                 True,
                 f"billed_time {self.billed_time}: {_BILLED[self.billed_time]}; whether cold starts are billed is not "
@@ -214,26 +280,17 @@ class Serverless(BaseModel):
                 "Lambda; SageMaker says only that it bills by the millisecond",
             ),
             (
-                True,
+                self.waiting_requests == "bound",
                 "a request that waits for a launch stays bound to that instance, even if another becomes idle sooner: "
                 "not published",
             ),
             (
-                self.invocation_timeout != NONE,
+                self.invocation_timeout != NONE and self.on_timeout == "serve_on",
                 "a service that times out is served on and billed to its end: not published",
             ),
-            (
-                self._is_default("lifetime"),
-                "lifetime none (default): instances are retired only when idle; AWS Lambda also retires them by age",
-            ),
-            (
-                self._is_default("overhead"),
-                "overhead 0s (default): time outside the container is left out; it is tens of ms on AWS",
-            ),
-            (
-                self._is_default("starts"),
-                "starts cold (default): no on-demand instance at time 0; a newly created endpoint starts warm",
-            ),
+            of_all["lifetime"],
+            of_all["overhead"],
+            of_all["starts"],
             (
                 self.platform == "sagemaker",
                 "limits of the account are left out: new ones were seen with 3072MB and 10 concurrent requests in all",
@@ -247,10 +304,3 @@ class Serverless(BaseModel):
                 "invocation_timeout none (default): no service times out on platform generic",
             ),
         ]
-
-    def _is_default(self, field: str) -> bool:
-        return bool(getattr(self, field) == getattr(_DEFAULTS, field))
-
-
-#: What the fields are if nothing is given.
-_DEFAULTS: Final = Serverless.model_validate({"name": "default", "memory_size": "2048MB", "max_concurrency": 1})
