@@ -91,13 +91,17 @@ class Tally:
         until_ns: int,
         limits_ns: Sequence[int] = (),
         levels: Sequence[Level] = LEVELS,
+        pool: Pool | None = None,
     ) -> Tally:
-        """Tally of an endpoint by its own rules of latency and billing; parameters as those of the class."""
+        """Tally of an endpoint by its own rules of latency and billing; parameters as those of the class.
+
+        The pool is needed where it depends on the scenario: where the endpoint scales, or clients try again.
+        """
         serverless = endpoint if isinstance(endpoint, Serverless) else None
         overhead_ns = to_ns(endpoint.overhead)
         billed = serverless.billed_time if serverless else "service"
         return cls(
-            endpoint.pool(),
+            endpoint.pool() if pool is None else pool,
             from_ns=from_ns,
             until_ns=until_ns,
             overhead_ns=overhead_ns,
