@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from simulator.questions.risk import Hour, Risk
+    from simulator.questions.risk.risk import Hour, Risk
 
 
 def figure_files(risk: Risk, finding: str) -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,1 @@
+"""How likely a cold start is, and what would change that."""
