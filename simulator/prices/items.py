@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Unit = Literal["s", "h", "GB-month", "GB"]
+Unit = Literal["s", "h", "GB-month", "GB", "GB-s", "GiB-s", "vCPU-s", "request"]
 
 #: Family of items → unit of the price. An item is a family, or a family with a size: ``serverless.duration.2048MB``,
-#: ``real_time.instance.ml.m5.xlarge``. Families and units are those of AWS's price list (usage types ServerlessInf,
-#: ProvisionedConcurrency:Usage, ProvisionedConcurrency:Mem, Host, Host:VolumeUsage.gp2, Hst:Data-Bytes).
+#: ``real_time.instance.ml.m5.xlarge``, ``function.duration.arm``. Families and units of SageMaker and AWS Lambda are
+#: those of AWS's price list (usage types ServerlessInf, ProvisionedConcurrency:Usage, ProvisionedConcurrency:Mem, Host,
+#: Host:VolumeUsage.gp2, Hst:Data-Bytes; Lambda-GB-Second, Lambda-Provisioned-Concurrency, Request), those of containers
+#: are Google Cloud Run's.
 UNITS: Final[dict[str, Unit]] = {
     "serverless.duration": "s",
     "serverless.provisioned_allocation": "s",
@@ -17,13 +19,39 @@ UNITS: Final[dict[str, Unit]] = {
     "real_time.storage": "GB-month",
     "data.in": "GB",
     "data.out": "GB",
+    "function.duration": "GB-s",
+    "function.provisioned_allocation": "GB-s",
+    "function.provisioned_duration": "GB-s",
+    "function.requests": "request",
+    "function.ephemeral_storage": "GB-s",
+    "container.vcpu": "vCPU-s",
+    "container.memory": "GiB-s",
+    "container.idle_vcpu": "vCPU-s",
+    "container.idle_memory": "GiB-s",
+    "container.instance_vcpu": "vCPU-s",
+    "container.instance_memory": "GiB-s",
+    "container.requests": "request",
 }
 #: Families whose items have a size.
-SIZED: Final = frozenset(name for name in UNITS if name.startswith("serverless.")) | {"real_time.instance"}
+SIZED: Final = frozenset(name for name in UNITS if name.startswith("serverless.")) | {
+    "real_time.instance",
+    "function.duration",
+    "function.provisioned_allocation",
+    "function.provisioned_duration",
+}
 
 STORAGE: Final = "real_time.storage"
 DATA_IN: Final = "data.in"
 DATA_OUT: Final = "data.out"
+FUNCTION_REQUESTS: Final = "function.requests"
+EPHEMERAL_STORAGE: Final = "function.ephemeral_storage"
+CONTAINER_VCPU: Final = "container.vcpu"
+CONTAINER_MEMORY: Final = "container.memory"
+CONTAINER_IDLE_VCPU: Final = "container.idle_vcpu"
+CONTAINER_IDLE_MEMORY: Final = "container.idle_memory"
+CONTAINER_INSTANCE_VCPU: Final = "container.instance_vcpu"
+CONTAINER_INSTANCE_MEMORY: Final = "container.instance_memory"
+CONTAINER_REQUESTS: Final = "container.requests"
 
 
 def duration_item(memory_size: int) -> str:
@@ -39,6 +67,13 @@ def provisioned_allocation_item(memory_size: int) -> str:
 def provisioned_duration_item(memory_size: int) -> str:
     """Item of a second of service on a provisioned instance of a memory size [MB]."""
     return f"serverless.provisioned_duration.{memory_size}MB"
+
+
+def function_item(
+    what: Literal["duration", "provisioned_allocation", "provisioned_duration"], architecture: str
+) -> str:
+    """Item of a GB-second of a function on an architecture."""
+    return f"function.{what}.{architecture}"
 
 
 def instance_item(instance_type: str) -> str:

@@ -36,7 +36,8 @@ def load_sheet(reference: str | Path | Mapping[str, Any], folder: Path | None = 
     reference : str, path or mapping
         The id of a bundled sheet (``aws/us-east-1/2026-11``); the path of a JSON file of the same shape; a mapping
         of that shape; or a mapping of single prices, item → price, laid over a bundled sheet: the newest, or the
-        one named by ``base``. A price is a number in the item's own unit or text with its unit, ``0.25 USD/h``.
+        one or several named by ``base``. A price is a number in the item's own unit or text with its unit,
+        ``0.25 USD/h``; of requests also ``0.20 USD/million``.
     folder : Path, optional
         Where text that names a file starts from; a file there goes before a bundled sheet of the same name.
 
@@ -66,7 +67,7 @@ def load_sheet(reference: str | Path | Mapping[str, Any], folder: Path | None = 
 def list_sheets() -> list[PriceSheet]:
     """All bundled sheets, the newest first."""
     sheets = [_from_file(path) for path in _bundled().values()]
-    return sorted(sheets, key=lambda sheet: (sheet.as_of, sheet.id), reverse=True)
+    return sorted(sorted(sheets, key=lambda sheet: sheet.id), key=lambda sheet: sheet.as_of, reverse=True)
 
 
 @cache
@@ -111,7 +112,7 @@ def _message(message: str) -> str:
 
 def _laid_over(given: Mapping[str, Any]) -> PriceSheet:
     """A bundled sheet with single prices of the user in place of its own or beside them."""
-    base = load_sheet(str(given[BASE])) if BASE in given else _newest()
+    base = _base(given[BASE]) if BASE in given else _newest()
     rows: dict[str, Price] = {}
     problems = []
     for item, price in given.items():
@@ -130,6 +131,41 @@ def _laid_over(given: Mapping[str, Any]) -> PriceSheet:
     return PriceSheet(**{**fields, "id": name, "prices": prices})
 
 
+def _base(named: Any) -> PriceSheet:
+    """One sheet, or several as one: a scenario that compares providers needs the prices of both.
+
+    Raises
+    ------
+    InputError
+        If two of them price the same item, or differ in the GB in which data is priced.
+    """
+    if not isinstance(named, list | tuple):
+        return load_sheet(str(named))
+    if not named:
+        raise InputError("base: names no sheet; give one, or a list of them")
+    sheets = [load_sheet(str(one)) for one in dict.fromkeys(named)]
+    if len(sheets) == 1:
+        return sheets[0]
+    together = " and ".join(sheet.id for sheet in sheets)
+    items = [row.item for sheet in sheets for row in sheet.prices]
+    twice = sorted({item for item in items if items.count(item) > 1})
+    if twice:
+        raise InputError(f"base: {together} both have prices for {', '.join(twice)}; name one of them")
+    sizes = sorted({sheet.bytes_per_gb for sheet in sheets})
+    if len(sizes) > 1:
+        raise InputError(f"base: {together} differ in bytes_per_gb: {', '.join(map(str, sizes))}; name one of them")
+    return PriceSheet(
+        id=" + ".join(sheet.id for sheet in sheets),
+        provider=" + ".join(sheet.provider for sheet in sheets),
+        region=" + ".join(sheet.region for sheet in sheets),
+        as_of=min(sheet.as_of for sheet in sheets),
+        bytes_per_gb=sizes[0],
+        notes=tuple(note for sheet in sheets for note in sheet.notes),
+        prices=tuple(row for sheet in sheets for row in sheet.prices),
+        free_tier=tuple(free for sheet in sheets for free in sheet.free_tier),
+    )
+
+
 def _custom(item: str, price: Any) -> Price:
     unit = UNITS[family_of(item)]
     refusal = ValueError(
@@ -138,8 +174,9 @@ def _custom(item: str, price: Any) -> Price:
     match = _PRICE.fullmatch(str(price))
     if isinstance(price, bool) or not isinstance(price, int | float | str | Decimal) or match is None:
         raise refusal
-    if match["unit"] not in {None, unit}:
+    by_million = unit == "request" and match["unit"] == "million"
+    if match["unit"] not in {None, unit} and not by_million:
         raise refusal
     # str of a float is its shortest decimal form: 0.23 in a file becomes exactly 0.23.
-    value = Decimal(match["number"])
+    value = Decimal(match["number"]).scaleb(-6 if by_million else 0)
     return Price(item=item, value=value, unit=unit, status=Status.CUSTOM, source="given by the user")

@@ -8,10 +8,21 @@ import hashlib
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from simulator.errors import InputError
 from simulator.prices.items import UNITS, Unit, family_of
@@ -55,6 +66,23 @@ Seen = Annotated[str, Field(pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$")]
 Words = Annotated[str, Field(min_length=1)]
 
 
+class Tier(BaseModel):
+    """A price for part of the quantity of a month.
+
+    Parameters
+    ----------
+    up_to : Decimal or None
+        Where it ends, counted from the beginning of the month; None for the last tier. [unit]
+    value : Decimal
+        ``price`` in files. [USD per unit]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    up_to: Exact | None = None
+    value: Exact = Field(alias="price")
+
+
 class Price(BaseModel):
     """One row of a price sheet.
 
@@ -65,13 +93,16 @@ class Price(BaseModel):
     value : Decimal
         ``price`` in files. [USD per unit]
     unit : str
-        ``s``, ``h``, ``GB-month`` or ``GB``; that of the item's family.
+        That of the item's family (`items.UNITS`).
     status : Status
         How sure it is.
     source : str
         Where it was read, or by which rule it was derived.
     seen : str or None
         When it was last seen there; None if it was given by the user.
+    tiers : tuple of Tier
+        Of a price that falls with the quantity of a month, two or more: what is up to the first bound costs the first
+        tier's price, which is ``price``, what is beyond it the second's, and so on. Empty: one price for all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -82,6 +113,7 @@ class Price(BaseModel):
     status: Status
     source: Words
     seen: Seen | None = None
+    tiers: tuple[Tier, ...] = ()
 
     @model_validator(mode="after")
     def _unit_goes_with_item(self) -> Self:
@@ -90,9 +122,58 @@ class Price(BaseModel):
             raise ValueError(f'{self.item} is priced per {unit}, not per "{self.unit}"')
         return self
 
+    @model_validator(mode="after")
+    def _tiers_follow_one_another(self) -> Self:
+        if not self.tiers:
+            return self
+        *bounded, last = self.tiers
+        bounds = [tier.up_to for tier in bounded]
+        if not bounded or last.up_to is not None or None in bounds:
+            raise ValueError(f"{self.item}: tiers must be two or more, each but the last with up_to")
+        if any(not low < high for low, high in pairwise([Decimal(0), *(bound or Decimal(0) for bound in bounds)])):
+            raise ValueError(f"{self.item}: the up_to of tiers must be more than 0 and rise from tier to tier")
+        if any(tier.value < after.value for tier, after in pairwise(self.tiers)):
+            raise ValueError(f"{self.item}: the price of tiers must not rise from tier to tier")
+        if self.tiers[0].value != self.value:
+            first = _plain(self.tiers[0].value)
+            raise ValueError(f"{self.item}: price is {_plain(self.value)}, must be that of the first tier, {first}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_tiers(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A sheet without tiers has the digest that it had before there were any."""
+        facts: dict[str, Any] = serialize(self)
+        if not self.tiers:
+            del facts["tiers"]
+        return facts
+
+    def amount(self, quantity: Fraction, months: Fraction = Fraction(1)) -> Fraction:
+        """Cost of a quantity, exactly [USD].
+
+        Parameters
+        ----------
+        quantity : Fraction
+            A credit, below 0, has the first price. [unit]
+        months : Fraction
+            In which it was used, more than 0. Tiers are those of a month: a part of a month costs its share of a month
+            like it.
+        """
+        if not self.tiers or quantity <= 0:
+            return quantity * Fraction(self.value)
+        of_month, cost, begin = quantity / months, Fraction(0), Fraction(0)
+        for tier in self.tiers:
+            end = of_month if tier.up_to is None else min(of_month, Fraction(tier.up_to))
+            cost += max(Fraction(0), end - begin) * Fraction(tier.value)
+            begin = end
+        return cost * months
+
     def text(self) -> str:
-        """``0.23 USD/h``."""
-        return f"{_plain(self.value)} USD/{self.unit}"
+        """``0.23 USD/h``; with tiers also the prices beyond their bounds."""
+        beyond = [
+            f", {_plain(after.value)} beyond {tier.up_to:,f} {self.unit} a month"
+            for tier, after in pairwise(self.tiers)
+        ]
+        return f"{_plain(self.value)} USD/{self.unit}{''.join(beyond)}"
 
     def remark(self) -> str:
         """One sentence that says how sure it is."""
@@ -100,7 +181,7 @@ class Price(BaseModel):
 
 
 class FreeAllowance(BaseModel):
-    """What is free in each month for new accounts.
+    """What is free in each month, for new accounts or for all.
 
     Parameters
     ----------
@@ -190,10 +271,21 @@ class PriceSheet(BaseModel):
         row = self._by_item.get(item)
         if row is None:
             near = difflib.get_close_matches(item, self._by_item, 3, cutoff=0.0)
-            raise InputError(f"no price for {item} in {self.id}; nearest: {', '.join(near)}; {_remedy(item)}")
+            raise InputError(
+                f"no price for {item} in {self.id}; nearest: {', '.join(near)}; {self._elsewhere(item)}{_remedy(item)}"
+            )
         if row.status is Status.UNCONFIRMED:
             raise InputError(f"the price of {item}, {row.text()}, is unconfirmed ({row.source}); {_remedy(item)}")
         return row
+
+    def _elsewhere(self, item: str) -> str:
+        """How to take in a bundled sheet that has the item, empty if there is none."""
+        from simulator.prices.loading import list_sheets
+
+        for sheet in list_sheets():
+            if item in sheet._by_item:
+                return f'{sheet.id} has it: {{"base": ["{self.id}", "{sheet.id}"]}} under prices; or '
+        return ""
 
     def free_allowance(self, item: str) -> FreeAllowance | None:
         """The free tier of an item, if it has one."""

@@ -151,7 +151,7 @@ def test_the_free_tier_is_in_seconds_and_for_two_instance_types() -> None:
 
 def test_rows_are_chosen_by_a_part_of_their_item() -> None:
     """`prices show` lists all rows, or those that contain a word."""
-    assert 72 == len(SHEET.rows())
+    assert 80 == len(SHEET.rows())
     assert ["ml.inf2.xlarge", "ml.inf2.8xlarge", "ml.inf2.24xlarge", "ml.inf2.48xlarge"] == [
         row.item.removeprefix("real_time.instance.") for row in SHEET.rows("inf2")
     ]
