@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.distributions import Distribution, DurationDistribution, Sampler, SizeDistribution
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Endpoint, OnDemand, OnInstances
+from simulator.engines.clients import Patience
 from simulator.engines.pool import Pool, Routing
-from simulator.engines.tables import Demand
+from simulator.engines.tables import Demand, LaunchTimes
 from simulator.scenario.model import Scenario
 from simulator.streams import Streams
 from simulator.units import FOREVER, to_ns
@@ -79,6 +80,54 @@ def draw_demand(scenario: Scenario, endpoint: str, replication: int = 0) -> Dema
     return Demand.joined(blocks) if blocks else Demand.from_arrays(nothing, service_ns=1)
 
 
+def launch_times(scenario: Scenario, endpoint: str, replication: int = 0) -> LaunchTimes | None:
+    """Launch times of the instances that scaling launches at one endpoint in one replication; None if it never does.
+
+    They are found by the number of the launch alone: endpoints that differ launch theirs on the same draws.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Says what is drawn, and the seed.
+    endpoint : str
+        Name of one of its endpoints.
+    replication : int
+        Number of the replication, from 0.
+
+    Raises
+    ------
+    InputError
+        If the scenario has no endpoint of that name.
+    """
+    scenario = scenario.realised(replication)
+    chosen = scenario.endpoint(endpoint)
+    if not isinstance(chosen, OnInstances) or chosen.autoscaling is None:
+        return None
+    return _Launches(chosen.autoscaling.launch_time, Streams(scenario.seed, replication))
+
+
+class _Launches:
+    """Launch times, drawn as far as they were asked for.
+
+    Parameters
+    ----------
+    distribution : duration distribution
+    streams : Streams
+        Of the replication.
+    """
+
+    def __init__(self, distribution: DurationDistribution, streams: Streams) -> None:
+        self._sampler = distribution.sampler(streams, "launch")
+        self._drawn_ns = np.empty(0, np.int64)
+
+    def __call__(self, n: int) -> NDArray[np.int64]:
+        """Those of the first n launches, in order, 1 ns or more [ns]."""
+        if n > len(self._drawn_ns):
+            more = max(n - len(self._drawn_ns), len(self._drawn_ns), 16)
+            self._drawn_ns = np.concatenate([self._drawn_ns, self._sampler.draw_ns(more, 1)])
+        return self._drawn_ns[:n]
+
+
 class _Column:
     """One column of the current block, made once, however many endpoints ask for it.
 
@@ -98,6 +147,24 @@ class _Column:
         if block != self._block:
             self._block, self._values = block, self._make(n)
         return self._values
+
+
+class _Least(_Column):
+    """A column of which no value is above a limit.
+
+    Parameters
+    ----------
+    column : _Column
+    limit : int
+    """
+
+    def __init__(self, column: _Column, limit: int) -> None:
+        self._of, self._limit = column, limit
+
+    def of(self, block: int, n: int) -> NDArray[Any]:
+        """The column of a block of n requests."""
+        values: NDArray[Any] = np.minimum(self._of.of(block, n), self._limit)
+        return values
 
 
 class _Columns:
@@ -125,6 +192,15 @@ class _Columns:
     def routing(self) -> _Column:
         """Uniform draws in [0, 1)."""
         return self._only(("routing", ""), lambda: _Column(self.streams.generator("routing").random))
+
+    def retry_key(self) -> _Column:
+        """The key of the draws of jitter, one for all requests of all endpoints."""
+
+        def make() -> _Column:
+            key = self.streams.generator("retry").integers(0, 2**64, size=1, dtype=np.uint64)
+            return _Column(lambda _: key)
+
+        return self._only(("retry", ""), make)
 
     def _column(
         self,
@@ -156,7 +232,8 @@ class _Draws:
 
     def __init__(self, scenario: Scenario, endpoint: Endpoint, columns: _Columns) -> None:
         startup, idle_timeout, lifetime = _constant(0), _constant(FOREVER), _constant(FOREVER)
-        if isinstance(endpoint, Serverless):
+        pool = scenario.pool(endpoint)
+        if isinstance(endpoint, OnDemand):
             startup_time = scenario.startup_time(endpoint)
             assert startup_time is not None, "checked when the scenario was read"
             startup = columns.time_ns("startup", startup_time, 0)
@@ -167,9 +244,11 @@ class _Draws:
             "startup_ns": startup,
             "idle_timeout_ns": idle_timeout,
             "lifetime_ns": lifetime,
-            "routing": columns.routing() if _routes_at_random(endpoint.pool()) else _constant(0.0),
+            "routing": columns.routing() if _routes_at_random(pool) else _constant(0.0),
             "payload_in_bytes": columns.size_bytes("payload_in", scenario.model.payload_in),
             "payload_out_bytes": columns.size_bytes("payload_out", scenario.model.payload_out),
+            "patience_ns": _patience(scenario, endpoint, pool, columns),
+            "retry_key": columns.retry_key() if pool.retries is not None else _Column(lambda _: np.zeros(1, np.uint64)),
         }
 
     def of(self, block: int, arrival_ns: NDArray[np.int64]) -> Demand:
@@ -178,11 +257,26 @@ class _Draws:
         return Demand(arrival_ns, **{name: column.of(block, n) for name, column in self._columns.items()})
 
 
+def _patience(scenario: Scenario, endpoint: Endpoint, pool: Pool, columns: _Columns) -> _Column:
+    """How long each client waits, or the platform lets it wait, whichever is shorter; both run from the attempt."""
+    if pool.patience is Patience.NONE:
+        return _constant(FOREVER)
+    own_ns = endpoint.patience_ns if isinstance(endpoint, OnDemand) else FOREVER
+    patience = "none" if scenario.clients is None else scenario.clients.patience
+    of_clients = columns.time_ns("patience", patience, 1)
+    if own_ns == FOREVER:
+        return of_clients
+    return _Least(of_clients, own_ns)
+
+
 def _routes_at_random(pool: Pool) -> bool:
     """Whether the pool ever has a choice that is left to chance."""
     if pool.launches:
         return pool.routing is Routing.RANDOM_IDLE
-    return pool.standing > 1 and pool.routing in {Routing.RANDOM, Routing.LEAST_OUTSTANDING_REQUESTS}
+    most = pool.standing
+    if pool.scaling is not None:
+        most = max(most, pool.scaling.maximum, *(action.maximum or 0 for action in pool.scaling.actions))
+    return most > 1 and pool.routing in {Routing.RANDOM, Routing.LEAST_OUTSTANDING_REQUESTS}
 
 
 def _recut(blocks: Iterable[NDArray[np.int64]], size: int) -> Iterator[NDArray[np.int64]]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import Final, TypeGuard
 
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Endpoint, RealTime, Serverless
 from simulator.errors import InputError
 from simulator.measures.billed_time import billing_of
 from simulator.prices import items
@@ -38,9 +38,10 @@ def mean_rate(scenario: Scenario) -> float:
 def monthly_by_hand(scenario: Scenario, endpoint: Endpoint) -> float | None:
     """Cost of a month by closed form, every request warm and completed [USD].
 
-    None where something is uncertain or the free tier is taken off: no short formula says what is left.
+    None where something is uncertain, the free tier is taken off, capacity follows load, or time is billed otherwise
+    than request by request: no short formula says what is left.
     """
-    if scenario.assumed or scenario.free_tier:
+    if scenario.assumed or scenario.free_tier or not _has_a_formula(endpoint):
         return None
     sheet, rate = scenario.price_sheet, mean_rate(scenario)
     data = sum(
@@ -50,7 +51,7 @@ def monthly_by_hand(scenario: Scenario, endpoint: Endpoint) -> float | None:
             (scenario.model.payload_out, items.DATA_OUT),
         )
     )
-    if not isinstance(endpoint, Serverless):
+    if isinstance(endpoint, RealTime):
         count, hours = endpoint.initial_instance_count, scenario.month / 3600.0
         fixed = count * hours * float(sheet.price(items.instance_item(endpoint.instance_type)).value)
         if endpoint.volume_size:
@@ -66,6 +67,12 @@ def monthly_by_hand(scenario: Scenario, endpoint: Endpoint) -> float | None:
     spilt = erlang_b(rate * scenario.service_time(endpoint).mean(), count)
     price = spilt * on_demand + (1.0 - spilt) * provisioned
     return scenario.month * (count * allocation + rate * (billed * price + data))
+
+
+def _has_a_formula(endpoint: Endpoint) -> TypeGuard[Serverless | RealTime]:
+    if isinstance(endpoint, RealTime):
+        return endpoint.autoscaling is None
+    return isinstance(endpoint, Serverless) and endpoint.requests_per_instance == 1
 
 
 def billed_seconds(scenario: Scenario, endpoint: Serverless) -> float:

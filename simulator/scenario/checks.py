@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.distributions import DurationDistribution
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Endpoint, OnDemand, OnInstances
 from simulator.errors import InputError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
 from simulator.scenario.composed_month import problems_of_month
@@ -32,6 +32,14 @@ _CHOSEN_BY = {
     "serverless.provisioned_duration": "provisioned_concurrency",
     "real_time.instance": "instance_type",
     "real_time.storage": "volume_size",
+    "function.duration": "architecture",
+    "function.provisioned_allocation": "provisioned_concurrency",
+    "function.provisioned_duration": "provisioned_concurrency",
+    "function.ephemeral_storage": "ephemeral_storage",
+    "container.idle_vcpu": "min_instances",
+    "container.idle_memory": "min_instances",
+    "container.instance_vcpu": "billing",
+    "container.instance_memory": "billing",
 }
 
 
@@ -50,6 +58,9 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
         where: KeyPath = ("endpoints", number)
         findings += _times(scenario, endpoint, where)
         findings += _payload(scenario, endpoint)
+        findings += _schedule(scenario, endpoint, where)
+        if scenario.clients is not None:
+            findings += scenario.clients.problems(endpoint, where)
         if sheet is not None:
             findings += _prices(endpoint, sheet, where)
     return list(dict.fromkeys(findings))
@@ -125,7 +136,7 @@ def _precision(scenario: Scenario, names: list[str]) -> Iterator[Finding]:
         )
     elif scenario.baseline in names and not precision.endpoints(scenario):
         which = "no endpoint here is one" if precision.endpoint is None else f'"{precision.endpoint}" is none'
-        yield ("precision", "measure"), f"only serverless endpoints have {precision.measure}, and {which}"
+        yield ("precision", "measure"), f"only endpoints that launch on demand have {precision.measure}, and {which}"
 
 
 def _times(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:
@@ -136,8 +147,9 @@ def _times(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[F
     if service is None:
         yield (*where, "service_time"), "missing; give it here or for all endpoints as model.service_time"
     else:
-        yield from _too_long("service time", service, "invocation_timeout", endpoint, place)
-    if not isinstance(endpoint, Serverless):
+        field = "request_timeout" if endpoint.kind == "container" else "invocation_timeout"
+        yield from _too_long("service time", service, field, endpoint, place)
+    if not isinstance(endpoint, OnDemand):
         return
     startup, place = endpoint.startup_time, (*where, "startup_time")
     if startup is None:
@@ -151,7 +163,7 @@ def _times(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[F
 def _too_long(
     what: str, time: DurationDistribution, field: str, endpoint: Endpoint, place: KeyPath
 ) -> Iterator[Finding]:
-    limit = getattr(endpoint, field)
+    limit: Any = getattr(endpoint, field, "none")
     mean = time.mean()
     if limit != "none" and mean > limit:
         which = what if time.constant() is not None else f"mean {what}"
@@ -159,6 +171,16 @@ def _too_long(
             place,
             f"{which} {duration_text(mean)} is longer than the {field} of {endpoint.name}, {duration_text(limit)}",
         )
+
+
+def _schedule(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:
+    """Scheduled actions must leave a capacity between the bounds, whenever one of them is taken."""
+    if not isinstance(endpoint, OnInstances) or endpoint.autoscaling is None or horizon_problem(scenario.horizon):
+        return
+    found = endpoint.autoscaling.problem_of_schedule(scenario.run_length)
+    if found is not None:
+        number, problem = found
+        yield (*where, "autoscaling", "scheduled_actions", number), problem
 
 
 def _payload(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from simulator.scenario.places import KeyPath, path_text, set_at
 from simulator.scenario.schema import whole_keys
 
 #: What may be uncertain. Everything else says how the study is run or judged, and has to be the same in all of it.
-PLACES: Final = ("traffic", "model", "endpoints", "prices", "free_tier")
+PLACES: Final = ("traffic", "model", "endpoints", "prices", "free_tier", "clients")
 #: Key of the context of validation that says: what is still there of assumptions is wrong, and told already.
 TAKEN_OUT: Final = "assumptions_are_taken_out"
 

@@ -26,11 +26,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from simulator.distributions import Distribution, DurationDistribution, SizeDistribution
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Endpoint, OnDemand, RunLength
+from simulator.engines.pool import Pool
 from simulator.errors import InputError, ScenarioError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, load_sheet
 from simulator.scenario.assumptions import Assumption
 from simulator.scenario.checks import problems_between_fields
+from simulator.scenario.clients import Clients
 from simulator.scenario.composed_month import ComposedMonth
 from simulator.scenario.finding import TAKEN_OUT, holds_assumptions
 from simulator.scenario.places import KeyPath
@@ -40,7 +42,7 @@ from simulator.scenario.stress import StressBlock
 from simulator.scenario.uncertain import Uncertain
 from simulator.scenario.wording import BETWEEN_FIELDS, nearest
 from simulator.traffic import Arrivals, Clock, Traffic
-from simulator.units import HOURS_PER_MONTH, Seconds, Share
+from simulator.units import HOURS_PER_MONTH, Seconds, Share, to_ns
 
 DEFAULT_SEED: Final = 20261125
 DEFAULT_REPLICATIONS: Final = 20
@@ -170,6 +172,7 @@ class Scenario(BaseModel):
     )
     traffic: Traffic
     model: ServedModel = Field(default_factory=ServedModel)
+    clients: Clients | None = Field(None, description="What clients do that are turned away or have waited too long.")
     endpoints: Annotated[list[Endpoint], Field(min_length=1)] = Field(description="What could serve the model.")
     objectives: list[ObjectiveText] = Field(default_factory=list, description='For example "p99 < 800ms".')
     baseline: str = Field(
@@ -257,11 +260,21 @@ class Scenario(BaseModel):
 
     def startup_time(self, endpoint: Endpoint) -> DurationDistribution | None:
         """Startup time on an endpoint: its own if it gives one, else the model's; None where nothing is launched."""
-        if not isinstance(endpoint, Serverless):
+        if not isinstance(endpoint, OnDemand):
             return None
         own = endpoint.startup_time if endpoint.startup_time is not None else self.model.startup_time
         assert own is not None, "checked when the scenario was read"
         return own
+
+    @property
+    def run_length(self) -> RunLength:
+        """Horizon and clock, as far as pools depend on them."""
+        return RunLength(to_ns(self.horizon), self.clock.week_s)
+
+    def pool(self, endpoint: Endpoint) -> Pool:
+        """The pool that both engines simulate for an endpoint: its own, over this horizon, with these clients."""
+        own = endpoint.pool(self.run_length)
+        return own if self.clients is None else self.clients.joined(own)
 
     def notes(self) -> list[str]:
         """What a reader of the results must know about what went in; one sentence each."""
@@ -271,7 +284,7 @@ class Scenario(BaseModel):
 
     @property
     def assumed(self) -> tuple[Assumption, ...]:
-        """What is uncertain in it: traffic, model, endpoints, prices, and by name in each."""
+        """What is uncertain in it: traffic, model, endpoints, prices, clients, and by name in each."""
         return self._uncertain.assumptions if self._uncertain is not None else ()
 
     def assumptions(self) -> dict[str, list[str]]:

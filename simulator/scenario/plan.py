@@ -208,6 +208,13 @@ class PlanBlock(BaseModel):
                 )
                 continue
             kind = kinds[one.endpoint]
+            if kind not in VARIED:
+                known = " and ".join(name.replace("_", "-") for name in VARIED)
+                yield (
+                    (*where, "endpoint"),
+                    f'"{one.endpoint}" is of kind {kind}; candidates are made from {known} endpoints',
+                )
+                continue
             for field in one.given:
                 if field not in VARIED[kind]:
                     allowed = ", ".join(VARIED[kind])

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from simulator.endpoints import OnDemand
 from simulator.units import Share
 
 if TYPE_CHECKING:
@@ -125,15 +126,15 @@ class Precision(BaseModel):
         """Names of the endpoints whose intervals must be narrow enough.
 
         Without the baseline where differences from it are asked for, and without those that cannot have what is
-        measured: a real-time endpoint has no cold starts, and would never show that it has none.
+        measured: an endpoint on instances has no cold starts, and would never show that it has none.
         """
-        kinds = {endpoint.name: endpoint.kind for endpoint in scenario.endpoints}
-        names = [self.endpoint] if self.endpoint is not None else list(kinds)
+        launches = {endpoint.name: isinstance(endpoint, OnDemand) for endpoint in scenario.endpoints}
+        names = [self.endpoint] if self.endpoint is not None else list(launches)
         if self.difference:
             names = [name for name in names if name != scenario.baseline]
-        if self.measure not in OF_SERVERLESS or (self.difference and kinds[scenario.baseline] == "serverless"):
+        if self.measure not in OF_SERVERLESS or (self.difference and launches[scenario.baseline]):
             return names
-        return [name for name in names if kinds[name] == "serverless"]
+        return [name for name in names if launches[name]]
 
 
 def _in_unit(name: str, text: str) -> float:

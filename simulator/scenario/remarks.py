@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.endpoints import Serverless
+from simulator.endpoints import Container, Function, Serverless
 from simulator.scenario.checks import largest
 from simulator.units import duration_text, size_text
 
@@ -69,6 +69,10 @@ def _equal_service_times(scenario: Scenario) -> Iterator[str]:
 def _hardware(endpoint: Any) -> str:
     if isinstance(endpoint, Serverless):
         return f"{endpoint.memory_size}MB of serverless memory"
+    if isinstance(endpoint, Function):
+        return f"{endpoint.memory_size}MB of a function on {endpoint.architecture}"
+    if isinstance(endpoint, Container):
+        return f"{endpoint.vcpu:g} vCPU and {endpoint.memory_size}MB of a container"
     return str(endpoint.instance_type)
 
 

@@ -60,7 +60,7 @@ def simulate(
     simulates = {"compiled": compiled.simulate, "reference": reference.simulate}[check_engine(engine)]
     if demand is None:
         demand = draw_demand(scenario, endpoint, replication)
-    rows = simulates(chosen.pool(), demand).requests
+    rows = simulates(scenario.pool(chosen), demand).requests
     completed = rows.outcome == Outcome.COMPLETED
     served = rows.start_ns != NONE
     placed = rows.release_ns != NONE

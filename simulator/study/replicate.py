@@ -140,18 +140,20 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
     limits_ns = [one.threshold_ns for one in objectives_of(scenario) if one.threshold_ns is not None]
     levels = levels_of(scenario)
     clock_ns = to_ns(scenario.clock.day_s)
+    pools = {endpoint.name: scenario.pool(endpoint) for endpoint in endpoints}
     runs = {
         endpoint.name: _Endpoint(
-            endpoint.pool(),
+            pools[endpoint.name],
             Tally.of(
                 endpoint,
                 from_ns=to_ns(scenario.initial_transient),
                 until_ns=horizon_ns,
                 limits_ns=limits_ns,
                 levels=levels,
+                pool=pools[endpoint.name],
             ),
-            TimelineTally(endpoint.pool(), horizon_ns) if number == 0 else None,
-            ColdTally(to_ns(scenario.initial_transient), clock_ns) if endpoint.pool().launches else None,
+            TimelineTally(pools[endpoint.name], horizon_ns) if number == 0 else None,
+            ColdTally(to_ns(scenario.initial_transient), clock_ns) if pools[endpoint.name].launches else None,
             task.engine,
         )
         for endpoint in endpoints

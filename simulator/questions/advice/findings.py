@@ -148,6 +148,8 @@ class Findings:
         there, here = self.sample(instances), self.sample(serverless)
         endpoint = self.scenario.endpoint(instances)
         assert isinstance(endpoint, RealTime)
+        if endpoint.autoscaling is not None:
+            return None  # its instances cost by load, not by time alone
         places = endpoint.initial_instance_count * endpoint.workers_per_instance
         shares: list[Value] = []
         rates: list[Value] = []

@@ -77,7 +77,7 @@ def _empty_hours(study: Study, name: str) -> float | None:
 
 def overloaded(facts: Findings, endpoint: Endpoint) -> Iterator[Advice]:
     """Instances offered as much work as they have workers, or more: on the whole run, or in its busiest hour."""
-    if not isinstance(endpoint, RealTime) or not endpoint.initial_instance_count:
+    if not isinstance(endpoint, RealTime) or not endpoint.initial_instance_count or endpoint.autoscaling is not None:
         return
     workers = endpoint.initial_instance_count * endpoint.workers_per_instance
     scenarios = [facts.scenario.realised(record.number) for record in facts.study.records]
