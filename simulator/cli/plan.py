@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.answering import Wishes
-from simulator.cli.errors import NO_PLAN, UNDECIDED
+from simulator.cli.errors import INTERRUPTED, NO_PLAN, UNDECIDED
 from simulator.cli.options import output_option
 from simulator.cli.simulating import Simulating, simulating_options
 from simulator.cli.writing import fill, put
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--robust",
     metavar="SET",
     help="Also the cheapest whose objectives hold under every stress of a set: usual, launch-day, cold-starts, "
-    "upstream-outage. It simulates every candidate at every severity.",
+    "upstream-outage, or scenario for those of its stress block. It simulates every candidate at every severity.",
 )
 @click.option("--no-price-of-objective", is_flag=True, help="Do not find out what a tighter objective would cost.")
 @simulating_options
@@ -58,7 +58,8 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
     are simulated under the same random numbers, with more and more replications, until it is clear which is the
     cheapest that meets all objectives. -n is the number of replications at which to stop in any case.
 
-    Exit codes: 0 fine; 2 invalid; 4 undecided, with --strict; 5 no candidate meets the objectives; 130 interrupted.
+    Exit codes: 0 fine; 2 invalid; 4 undecided, with --strict; 5 no candidate meets the objectives; 130 interrupted,
+    what was found so far is told.
 
     \b
     Examples:
@@ -80,9 +81,9 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
     set_of = options.pop("robust")
     source = read_source(scenario)
     if set_of is not None:
-        from simulator.questions.plan.robust import check_set
+        from simulator.questions.plan.robust import stresses_of
 
-        check_set(set_of)
+        stresses_of(set_of, source.scenario(overrides))
     asked = {f"plan.{name}": value for name, value in options.items() if value is not None}
     with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
         found = planned(
@@ -97,8 +98,14 @@ def plan(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **opti
             progress=report,
             with_price_of_objective=not is_short,
         )
-    robust = None if set_of is None else _robust(found, source, set_of, simulating)
+    robust, is_interrupted = None, found.is_interrupted
+    if set_of is not None and not is_interrupted:
+        robust = _robust(found, source, set_of, simulating)
+        is_interrupted = robust is None
     put(_formatted(found, robust, wishes), wishes.out, quiet=simulating.quiet)
+    if is_interrupted:
+        click.echo("interrupted: what was found so far is told, and nothing is kept", err=True)
+        ctx.exit(INTERRUPTED)
     if not simulating.no_results:
         fill(found.folder(simulating.results), _files(found, robust), quiet=simulating.quiet)
     ctx.exit(exit_code(found, strict=wishes.strict))
@@ -111,14 +118,18 @@ def exit_code(found: Planned, *, strict: bool) -> int:
     return NO_PLAN if found.plan is None else 0
 
 
-def _robust(found: Planned, source: Source, set_of: str, simulating: Simulating) -> Robust:
+def _robust(found: Planned, source: Source, set_of: str, simulating: Simulating) -> Robust | None:
+    """What stresses leave; None if it was interrupted."""
     from simulator.cli.progress import progress
     from simulator.questions.plan.robust import robust
     from simulator.questions.running import runner_of
 
     with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
         runner = runner_of(engine=simulating.engine, jobs=simulating.jobs, cluster=simulating.cluster, progress=report)
-        return robust(found, source, set_of, runner)
+        try:
+            return robust(found, source, set_of, runner)
+        except KeyboardInterrupt:
+            return None
 
 
 def _formatted(found: Planned, robust: Robust | None, wishes: Wishes) -> str:

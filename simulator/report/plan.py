@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator.questions.plan.bounds import SAME_FOR_LESS
 from simulator.questions.plan.plan import TIGHTER, over
 from simulator.questions.plan.racing import Standing, State
+from simulator.questions.plan.robust import SCENARIO
+from simulator.questions.stress.breaking import Outcome
 from simulator.report import text as plain_text
 from simulator.report.machine import estimate_facts, markdown
 from simulator.report.numbers import significant
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.measures.objectives import Judgement, Objective
     from simulator.questions.plan.plan import Planned, Tightened
     from simulator.questions.plan.robust import Robust
+    from simulator.questions.stress.stressed import Cell
 
 #: Goes up when a key changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1
@@ -75,6 +78,12 @@ def sections(found: Planned, robust: Robust | None = None, *, verbose: bool = Fa
 
 def answer(found: Planned) -> Iterator[str]:
     """The plan in words: what it costs, what it gives, and what else there is."""
+    if found.race.is_interrupted:
+        names = [one.name for one in found.race.runners.values() if one.state is State.NOT_TRIED]
+        left = f", {len(names)} candidates were not tried" if names else ""
+        yield f"Interrupted: what follows is what was known by then, the race was not over{left}."
+    elif found.is_interrupted:
+        yield "Interrupted before it was known what a tighter objective would cost."
     if found.plan is None:
         yield (
             "No candidate is shown to meet all objectives."
@@ -84,7 +93,8 @@ def answer(found: Planned) -> Iterator[str]:
     else:
         cost, n = in_words(found.cost(found.plan), "USD"), found.race.runners[found.plan].replications
         what = "meets all objectives" if found.objectives else "there is (no objectives given)"
-        yield f"The cheapest candidate that {what}: {found.plan} at {cost} a month ({n} replications)."
+        known = "is known by then to meet all objectives" if found.race.is_interrupted else what
+        yield f"The cheapest candidate that {known}: {found.plan} at {cost} a month ({n} replications)."
         yield from (f"  {_judged(found, one)}" for one in found.judgements(found.plan))
     yield from _others(found)
     yield from _near_miss(found)
@@ -95,7 +105,9 @@ def answer(found: Planned) -> Iterator[str]:
 def _others(found: Planned) -> Iterator[str]:
     runners = found.race.runners.values()
     undecided = [one.name for one in runners if one.state is State.UNDECIDED]
-    if undecided:
+    if undecided and found.race.is_interrupted:
+        yield f"Not decided: {', '.join(undecided)}."
+    elif undecided:
         yield f"Undecided after {found.rules.most} replications: {', '.join(undecided)}; more may decide (-n)."
     if found.plan is None:
         return
@@ -160,17 +172,40 @@ def _price(found: Planned, one: Tightened) -> str:
 
 def _under_stress(found: Planned, robust: Robust) -> Iterator[str]:
     """The robust choice."""
-    survivors = robust.survivors
-    if not survivors:
-        yield f"No candidate is shown to meet all objectives under the stresses of {robust.set_of}."
-        return
-    first = survivors[0]
-    same = ", which is the plan" if first == found.plan else ""
-    yield (
-        f"The cheapest whose objectives hold under all stresses of {robust.set_of}: {first} at "
-        f"{in_words(robust.costs[first], 'USD')} a month without stress{same} (means of {robust.replications} "
-        "replications)."
-    )
+    survivors, set_of = robust.survivors, "the scenario" if robust.set_of == SCENARIO else robust.set_of
+    if survivors:
+        first = survivors[0]
+        same = ", which is the plan" if first == found.plan else ""
+        yield (
+            f"The cheapest whose objectives hold under all stresses of {set_of}: {first} at "
+            f"{in_words(robust.costs[first], 'USD')} a month without stress{same} (means of {robust.replications} "
+            "replications)."
+        )
+    else:
+        first = robust.nearest or ""
+        yield f"No candidate is shown to meet all objectives under the stresses of {set_of}."
+        if first and first != found.plan:
+            yield f"Nearest to it: {first} at {in_words(robust.costs[first], 'USD')} a month without stress."
+            yield from (f"  {_cell(one)}" for one in robust.broken.get(first, ()))
+    if found.plan is not None and robust.broken.get(found.plan):
+        yield f"Under stress the plan, {found.plan}, does not hold:"
+        yield from (f"  {_cell(one)}" for one in robust.broken[found.plan])
+
+
+def _cell(cell: Cell) -> str:
+    """What a stress does to a candidate, at the severities of the set."""
+    first, stress = cell.first, cell.stress
+    if first is None or cell.outcome not in {Outcome.BREAKS, Outcome.BROKEN_ALREADY}:
+        return f"{stress.title}: {cell.outcome.value}"
+    if cell.outcome is Outcome.BROKEN_ALREADY or first.high is None:
+        return f"{stress.title}: {_limit(first.objective)} breaks without it, by the mean"
+    if stress.is_switch:
+        where = ""
+    elif first.low is None:
+        where = f" at {stress.text(first.high)} or before"
+    else:
+        where = f" between {stress.text(first.low)} and {stress.text(first.high)}"
+    return f"{stress.title}: {_limit(first.objective)} breaks{where}"
 
 
 def _asked(found: Planned) -> Iterator[str]:
@@ -309,6 +344,7 @@ def facts(found: Planned, robust: Robust | None = None) -> dict[str, Any]:
         "objectives": [one.text for one in found.objectives],
         "plan": found.plan,
         "is_decided": found.is_decided,
+        "is_interrupted": found.is_interrupted,
         "next_best": found.next_best if found.plan is not None else None,
         "near_miss": found.near_miss,
         "answer": [line.strip() for line in answer(found)],
@@ -318,6 +354,19 @@ def facts(found: Planned, robust: Robust | None = None) -> dict[str, Any]:
         else {
             "set_of": robust.set_of,
             "plan": next(iter(robust.survivors), None),
+            "broken": {
+                name: [
+                    {
+                        "stress": cell.stress.name,
+                        "outcome": cell.outcome.value,
+                        "objective": None if cell.first is None else cell.first.objective.text,
+                        "met_to": None if cell.first is None else cell.first.low,
+                        "not_met_from": None if cell.first is None else cell.first.high,
+                    }
+                    for cell in cells
+                ]
+                for name, cells in robust.broken.items()
+            },
             "verdicts": {name: verdict.value for name, verdict in robust.verdicts.items()},
         },
         "candidates": [_candidate_facts(found, one.name) for one in found.choice.candidates],

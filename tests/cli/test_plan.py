@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+import simulator.questions.plan.plan
+import simulator.questions.plan.robust
 from simulator.cli import main
 
 SMALL = """\
@@ -100,3 +103,72 @@ def test_forms_of_the_result(path: Path, output: str) -> None:
     assert PLAN in result.stdout
     if output == "json":
         assert PLAN == json.loads(result.stdout)["plan"]
+
+
+#: Erlang B: of one erlang 4 servers lose 1.5 %; with bursts of 4 erlangs 4 lose 13 % and 8 lose 1.2 %.
+LOSS = """\
+name: loss
+horizon: 2h
+replications: 20
+traffic: {kind: poisson, mean_rate: 1/s}
+model: {service_time: {kind: exponential, mean: 1s}, startup_time: 0s}
+endpoints:
+  - {name: m5, kind: real_time, instance_type: ml.m5.xlarge, routing: central_queue, queue_limit: 0}
+objectives: ["throttled_fraction < 2%"]
+plan: {judged_by: mean, candidates: [{endpoint: m5, initial_instance_count: [4, 8]}]}
+stress: {burst: [1, 4], burst_share: 10%, burst_length: 2m}
+"""
+
+
+def test_the_robust_choice(tmp_path: Path) -> None:
+    """Beside the plan, in words and in JSON; the block of the scenario or a set by its name."""
+    path = tmp_path / "loss.yaml"
+    path.write_text(LOSS)
+    asked = ("--no-results", "-q", "--no-price-of-objective", "--robust")
+    result = invoked(path, *asked, "scenario")
+    assert 0 == result.exit_code, result.output
+    assert "hold under all stresses of the scenario: m5-xlarge-x8-w1" in " ".join(result.stdout.split())
+    facts = json.loads(invoked(path, *asked, "scenario", "--output", "json").stdout)
+    assert ("m5-xlarge-x4-w1", "m5-xlarge-x8-w1") == (facts["plan"], facts["robust"]["plan"])
+    broken = facts["robust"]["broken"]["m5-xlarge-x4-w1"]
+    assert [("burst", "breaks", 1.0, 4.0)] == [
+        (one["stress"], one["outcome"], one["met_to"], one["not_met_from"]) for one in broken
+    ]
+    starts = invoked(path, *asked, "cold-starts")
+    assert "a month without stress, which is the plan" in " ".join(starts.stdout.split())
+    wrong = invoked(path, *asked, "cold-start")
+    assert 2 == wrong.exit_code
+    assert (
+        "no set of stresses 'cold-start', did you mean 'cold-starts'" in wrong.stderr or "cold-starts" in wrong.stderr
+    )
+
+
+def test_an_interrupt_tells_what_was_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 130 with the answer as far as it goes, and no files; in the stresses the plan is told whole."""
+    plain = simulator.questions.plan.plan.plan
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        count = 0
+
+        def tell(*_: Any) -> None:
+            nonlocal count
+            count += 1
+            if count > 30:
+                raise KeyboardInterrupt
+
+        return plain(*args, **{**options, "progress": tell})
+
+    def stop(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(simulator.questions.plan.plan, "plan", interrupted)
+        result = invoked(path, "-q")
+    assert 130 == result.exit_code
+    assert "Interrupted: what follows is what was known by then" in result.stdout
+    assert "interrupted: what was found so far is told, and nothing is kept" in result.stderr
+    assert not (path.parent / "results").exists()
+    monkeypatch.setattr(simulator.questions.plan.robust, "robust", stop)
+    result = invoked(path, "-q", "--no-price-of-objective", "--robust", "usual")
+    assert 130 == result.exit_code
+    assert f"The cheapest candidate that meets all objectives: {PLAN}" in result.stdout

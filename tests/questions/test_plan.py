@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from simulator.questions.plan.candidates import choice_of
 from simulator.questions.plan.memory import MB_PER_PROCESSOR, ServiceByMemory, law_of
 from simulator.questions.plan.plan import Planned, plan, tighter
 from simulator.questions.plan.racing import State
+from simulator.questions.plan.robust import SCENARIO, Robust, robust, stresses_of
+from simulator.report import plan as report
 from simulator.report.plan import answer
 from simulator.scenario.loading import load_scenario, read_source
 from simulator.scenario.plan import MeasuredByMemory
-from simulator.study.run import run
+from simulator.study.run import Progress, run, run_all
 from tests.oracles.closed_forms import erlang_b, mmc_waiting
 
 DATA = Path(__file__).parent.parent / "data"
@@ -179,6 +182,129 @@ def test_plans_are_right_at_the_stated_rate() -> None:
         planned(given, seed=seed, with_price_of_objective=False).plan not in {*right, None} for seed in range(100, 140)
     )
     assert wrong < 12
+
+
+#: Loss systems: a request that finds c instances busy is lost, c erlangs at a fixed price each.
+LOSS: dict[str, Any] = {
+    "name": "loss-instances",
+    "horizon": "4h",
+    "replications": 20,
+    "traffic": {"kind": "poisson", "mean_rate": "1/s"},
+    "model": {"service_time": {"kind": "exponential", "mean": "1s"}, "startup_time": "0s"},
+    "endpoints": [
+        {
+            "name": "m5",
+            "kind": "real_time",
+            "instance_type": "ml.m5.xlarge",
+            "routing": "central_queue",
+            "queue_limit": 0,
+            "invocation_timeout": "none",
+        }
+    ],
+    "objectives": ["throttled_fraction < 2%"],
+    "plan": {"candidates": [{"endpoint": "m5", "initial_instance_count": [3, 4, 8, 9]}], "judged_by": "mean"},
+    # Bursts are long beside services, so that each is a loss system of its own: Erlang B at both rates.
+    "stress": {"burst": [1, 4], "burst_share": "10%", "burst_length": "2m"},
+}
+
+
+def loss_in_bursts(c: int, factor: float, share: float) -> float:
+    """Share of one erlang that c servers lose if a share of the time has `factor` times its rate."""
+    calm = (1 - factor * share) / (1 - share)
+    return factor * share * erlang_b(c, factor) + (1 - factor * share) * erlang_b(c, calm)
+
+
+def put_to_stress(given: dict[str, Any], set_of: str = SCENARIO) -> tuple[Planned, Robust]:
+    found = planned(given, with_price_of_objective=False)
+    return found, robust(found, read_source(given), set_of, run_all)
+
+
+def test_the_robust_choice_is_the_cheapest_that_holds_under_stress() -> None:
+    """Of one erlang 4 servers lose 1.5 %, 3 lose 6.3 %; with bursts of 4 erlangs 4 lose 13 % and 8 lose 1.2 %.
+
+    So the plan is 4, it fails under bursts, and the robust choice is 8, the next; 3 misses without stress and is not
+    tried again; 9 holds as well, and is dearer.
+    """
+    assert erlang_b(4, 1.0) < 0.02 < erlang_b(3, 1.0)
+    assert loss_in_bursts(8, 4.0, 0.1) < 0.02 < loss_in_bursts(4, 4.0, 0.1)
+    found, under_stress = put_to_stress(LOSS)
+    assert "m5-xlarge-x4-w1" == found.plan
+    assert ("m5-xlarge-x8-w1", "m5-xlarge-x9-w1") == under_stress.survivors
+    assert {"m5-xlarge-x4-w1", "m5-xlarge-x8-w1", "m5-xlarge-x9-w1"} == under_stress.verdicts.keys()
+    assert 8 * 0.23 * 730 == pytest.approx(under_stress.costs["m5-xlarge-x8-w1"].value)
+    text = " ".join(report.as_text(found, under_stress).split())
+    assert "hold under all stresses of the scenario: m5-xlarge-x8-w1 at $1,343 a month without stress" in text
+    assert (
+        "Under stress the plan, m5-xlarge-x4-w1, does not hold: burstier traffic: throttled_fraction < 2 % breaks "
+        "between 1× and 4×" in text
+    )
+
+
+def test_without_a_robust_choice_the_nearest_is_told() -> None:
+    """If only 3 to 5 servers may be had nobody survives bursts of 4 erlangs: 5 lose 8 %."""
+    given = {**LOSS, "plan": {**LOSS["plan"], "candidates": [{"endpoint": "m5", "initial_instance_count": "3..5"}]}}
+    assert loss_in_bursts(5, 4.0, 0.1) > 0.02
+    found, under_stress = put_to_stress(given)
+    assert ("m5-xlarge-x4-w1", (), "m5-xlarge-x4-w1") == (found.plan, under_stress.survivors, under_stress.nearest)
+    text = report.as_text(found, under_stress)
+    assert "No candidate is shown to meet all objectives under the stresses of the scenario." in text
+
+
+def test_a_plan_that_is_robust_is_told_so() -> None:
+    """Twice slower starts change nothing for instances: the robust choice is the plan."""
+    found, under_stress = put_to_stress({**LOSS, "stress": {"cold_start": [1, 2]}})
+    assert found.plan == under_stress.survivors[0]
+    assert "a month without stress, which is the plan" in " ".join(report.as_text(found, under_stress).split())
+
+
+def test_names_of_stresses() -> None:
+    """A set that comes with the package, or the scenario's own if it has any."""
+    base = load_scenario({key: value for key, value in LOSS.items() if key != "stress"})
+    assert "launch-day" == stresses_of("launch-day", base).set_of
+    with pytest.raises(InputError, match="the scenario, which has no stress block"):
+        stresses_of(SCENARIO, base)
+    with pytest.raises(InputError, match=r"no set of stresses 'launchday', .*launch-day"):
+        stresses_of("launchday", base)
+
+
+def test_an_interrupt_leaves_what_was_known() -> None:
+    """Wherever it comes: what was looked at is what the whole race saw, and nothing more is said to be decided."""
+    told = 0
+
+    def stop_after(most: int) -> Callable[[Progress], None]:
+        def tell(progress: Progress) -> None:
+            nonlocal told
+            told += 1
+            if told > most:
+                raise KeyboardInterrupt
+
+        return tell
+
+    whole = planned(LOSS, with_price_of_objective=False, progress=stop_after(1_000_000))
+    most, seen = told, set()
+    for part in (0.1, 0.5, 0.9):
+        told = 0
+        found = planned(LOSS, with_price_of_objective=False, progress=stop_after(round(part * most)))
+        assert (True, False) == (found.is_interrupted, found.is_decided)
+        assert found.plan in {None, whole.plan}
+        assert State.NOT_NEEDED not in states(found).values()
+        for name, sample in found.samples.items():
+            assert sample.bills == whole.samples[name].bills[: len(sample.bills)]
+        seen |= found.samples.keys()
+        text = " ".join(report.as_text(found).split())
+        assert "Interrupted: what follows is what was known by then, the race was not over" in text
+        assert "No candidate meets all objectives." not in text
+    assert "m5-xlarge-x3-w1" in seen
+
+
+def test_other_kinds_of_endpoints_are_candidates_as_they_are() -> None:
+    """A function beside instances: one candidate under its own name, and its fields are not to be varied."""
+    function = {"name": "lambda", "kind": "function", "memory_size": "1024MB"}
+    given = {**LOSS, "endpoints": [*LOSS["endpoints"], function], "plan": {"judged_by": "mean"}}
+    choice = choice_of(read_source(given), {})
+    assert [("lambda", {})] == [(one.name, one.values) for one in choice.candidates if one.origin == "lambda"]
+    with pytest.raises(InputError, match="lambda is of kind function, which a plan takes as it is"):
+        choice_of(read_source(given), {}, ["lambda.memory_size=2048MB"])
 
 
 def test_memory_in_proportion_up_to_one_core() -> None:

@@ -28,7 +28,8 @@ SAME_FOR_LESS: Final = "gives the same latencies at lower prices"
 def fixed_usd(scenario: Scenario, endpoint: Endpoint) -> float:
     """What an endpoint costs a month whatever the traffic does: instances, or provisioned concurrency [USD].
 
-    0 where prices or the endpoint itself are uncertain, or where a free tier may take some of it off.
+    0 where prices or the endpoint itself are uncertain, where a free tier may take some of it off, and for kinds of
+    endpoints that a plan takes as they are.
     """
     if scenario.assumed or scenario.free_tier:
         return 0.0
@@ -36,7 +37,7 @@ def fixed_usd(scenario: Scenario, endpoint: Endpoint) -> float:
     if isinstance(endpoint, RealTime):
         hourly = Fraction(sheet.price(items.instance_item(endpoint.instance_type)).value)
         return float(endpoint.initial_instance_count * hourly * month / 3600)
-    if not endpoint.provisioned_concurrency:
+    if not isinstance(endpoint, Serverless) or not endpoint.provisioned_concurrency:
         return 0.0
     allocation = Fraction(sheet.price(items.provisioned_allocation_item(endpoint.memory_size)).value)
     return float(endpoint.provisioned_concurrency * allocation * month)
@@ -132,7 +133,9 @@ def _overloaded(scenario: Scenario, endpoint: Endpoint, objectives: Sequence[Obj
 def _places(endpoint: Endpoint) -> int | None:
     if isinstance(endpoint, RealTime):
         return endpoint.initial_instance_count * endpoint.workers_per_instance
-    return None if endpoint.max_concurrency == "none" else endpoint.max_concurrency
+    if not isinstance(endpoint, Serverless) or endpoint.max_concurrency == "none":
+        return None
+    return endpoint.max_concurrency
 
 
 def _room(endpoint: Endpoint) -> float:
@@ -174,6 +177,8 @@ def _late_share(scenario: Scenario, endpoint: RealTime, places: int, limit_s: fl
 
 def _dominated(one: Candidate, endpoint: Endpoint, fit: Sequence[tuple[Candidate, Endpoint]], sheet: PriceSheet) -> str:
     """Why another does exactly the same at lower prices, whatever comes."""
+    if not isinstance(endpoint, Serverless | RealTime):
+        return ""
     field = "memory_size" if isinstance(endpoint, Serverless) else "instance_type"
     ours = _prices(endpoint, sheet)
     for other, rival in fit:

@@ -160,17 +160,17 @@ def choice_of(source: Source, overrides: Mapping[str, Any], vary: Sequence[str] 
 
 def _varied(vary: Sequence[str], base: Scenario) -> list[Candidates]:
     given: dict[str, dict[str, list[str]]] = {}
-    names = [one.name for one in base.endpoints]
     for text in vary:
         path, equals, values = text.partition("=")
         name, dot, field = path.strip().removeprefix("endpoints[").rpartition(".")
         name = name.removesuffix("]")
         if not equals or not dot or not values.strip():
-            raise InputError(
-                f"{value_text(text)} varies nothing; write endpoint.field=values, for example "
-                f"{names[0]}.{VARIED[base.endpoints[0].kind][0]}=..."
-            )
-        allowed = VARIED[base.endpoint(name).kind]
+            known = [f"{one.name}.{VARIED[one.kind][0]}" for one in base.endpoints if one.kind in VARIED]
+            example = f", for example {known[0]}=..." if known else ""
+            raise InputError(f"{value_text(text)} varies nothing; write endpoint.field=values{example}")
+        allowed = VARIED.get(base.endpoint(name).kind, ())
+        if not allowed:
+            raise InputError(f"{name} is of kind {base.endpoint(name).kind}, which a plan takes as it is")
         if field not in allowed:
             raise InputError(f'{name} has no "{field}" that a plan may choose; it may choose {", ".join(allowed)}')
         if field in given.setdefault(name, {}):
@@ -207,6 +207,8 @@ def _by_default(
         least = max(1, math.floor(load / endpoint.workers_per_instance) + 1)
         counts = {*range(least, least + _COUNTS_BY_DEFAULT), max(1, endpoint.initial_instance_count)}
         return {"initial_instance_count": tuple(sorted(counts))}
+    if not isinstance(endpoint, Serverless):
+        return {}  # one candidate, as it is
     sizes = PLATFORMS[endpoint.platform].memory_sizes or (endpoint.memory_size,)
     floor = block.model_memory or min(one.memory_size for one in base.endpoints if isinstance(one, Serverless))
     chosen = [
@@ -242,7 +244,7 @@ def _combined(
     for combined in itertools.product(*lists.values()):
         changed = dict(zip(lists, combined, strict=True))
         whole = {**copy.deepcopy(written), **changed}
-        values = {field: changed.get(field, getattr(endpoint, field)) for field in VARIED[endpoint.kind]}
+        values = {field: changed.get(field, getattr(endpoint, field)) for field in VARIED.get(endpoint.kind, ())}
         pruned = ""
         if isinstance(endpoint, Serverless):
             if "memory_size" in changed:
@@ -292,6 +294,8 @@ def _name(endpoint: Endpoint, values: Mapping[str, Any]) -> str:
     if isinstance(endpoint, Serverless):
         parts = (values["memory_size"], values["max_concurrency"], values["provisioned_concurrency"])
         return "serverless-{}mb-c{}-pc{}".format(*parts)
+    if not isinstance(endpoint, RealTime):
+        return endpoint.name
     kind = str(values["instance_type"]).removeprefix("ml.").replace(".", "-")
     return f"{kind}-x{values['initial_instance_count']}-w{values['workers_per_instance']}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +25,7 @@ from simulator.scenario.model import Scenario
 from simulator.scenario.plan import LEAST_REPLICATIONS
 from simulator.study.estimates import MONTHLY, Sample, sample_of
 from simulator.study.executors import Workers, workers
+from simulator.study.interrupts import remembered
 from simulator.study.manifest import study_digest
 from simulator.study.replicate import Record, Task, check_engine, objectives_of
 from simulator.study.run import Progress, Report
@@ -74,6 +75,8 @@ class Planned:
         None where there is no plan or no objective to tighten.
     requests : int
         Requests that were simulated, over all candidates.
+    is_interrupted : bool
+        Whether an interrupt ended the first race, or the second: then that one tells nothing.
     """
 
     choice: Choice
@@ -84,6 +87,7 @@ class Planned:
     samples: Mapping[str, Sample]
     tightened: Tightened | None
     requests: int
+    is_interrupted: bool = False
 
     @property
     def plan(self) -> str | None:
@@ -195,7 +199,8 @@ def plan(
 ) -> Planned:
     """The cheapest candidate that meets the objectives.
 
-    The answer depends on scenario, options and seed alone, not on how many processes work on it.
+    The answer depends on scenario, options and seed alone, not on how many processes work on it. An interrupt from the
+    keyboard ends it with what was found so far; replications are not kept for another run.
 
     Parameters
     ----------
@@ -243,17 +248,20 @@ def plan(
     if not racing:
         return Planned(choice, None, objectives, rules, Race({}, None, True), {}, None, 0)
     scenario = choice.scenario(source, racing, **parts)
-    with workers([scenario], jobs, executor, cluster) as places:
-        course = _Course(choice, scenario, places, name, progress, rules)
+    with workers([scenario], jobs, executor, cluster) as places, remembered() as check_interrupts:
+        course = _Course(choice, scenario, places, name, progress, rules, check_interrupts)
         floors = {one.name: fixed_usd(scenario, scenario.endpoint(one.name)) for one in racing}
         first = course.race(floors, objectives)
         found = Planned(choice, scenario, objectives, rules, first, course.at(first), None, 0)
-        tightened = None
-        if with_price_of_objective and first.plan is not None:
+        tightened, is_interrupted = None, first.is_interrupted
+        if with_price_of_objective and first.plan is not None and not is_interrupted:
             number = _binding(found)
             if number is not None:
                 tightened = course.tightened(found, floors, number, tight[number])
-    return replace(found, tightened=tightened, requests=course.requests)
+                is_interrupted = tightened.race.is_interrupted
+    if is_interrupted:
+        tightened = None
+    return replace(found, tightened=tightened, requests=course.requests, is_interrupted=is_interrupted)
 
 
 class _Course:
@@ -267,9 +275,10 @@ class _Course:
         engine: Literal["compiled", "reference"],
         progress: Report | None,
         rules: Rules,
+        check_interrupts: Callable[[], None],
     ) -> None:
         self._choice, self._scenario, self._places, self._engine = choice, scenario, places, engine
-        self._progress, self._rules = progress, rules
+        self._progress, self._rules, self._check_interrupts = progress, rules, check_interrupts
         self._records: dict[str, dict[int, Record]] = {one.name: {} for one in scenario.endpoints}
         self._samples: dict[tuple[str, int], Sample] = {}
         self.requests = 0
@@ -325,6 +334,7 @@ class _Course:
 
         def tell(more: int) -> None:
             self.requests += more
+            self._check_interrupts()
             if self._progress is not None:
                 self._progress(Progress(max(n - left, 0), n, self.requests, expected))
 

@@ -53,6 +53,7 @@ class State(StrEnum):
     MISSES = "misses"
     UNDECIDED = "undecided"
     NOT_NEEDED = "not needed"
+    NOT_TRIED = "not tried"
 
 
 class Test(Protocol):
@@ -213,6 +214,7 @@ class Race:
     runners: dict[str, Runner]
     plan: str | None
     is_decided: bool
+    is_interrupted: bool = False
 
 
 def chance_bounds(count: int, n: int, error: float) -> tuple[float, float]:
@@ -286,6 +288,13 @@ class _Course:
         self._h_squared = h_squared(count, error / 4, self.rules.looks[0]) if self.rules.looks[0] > 2 else math.inf
 
     def run(self) -> Race:
+        try:
+            self._run()
+        except KeyboardInterrupt:
+            return self._ended(is_interrupted=True)
+        return self._ended()
+
+    def _run(self) -> None:
         for n in self.rules.looks:
             is_last = n == self.rules.most
             self._round(n, is_last)
@@ -294,7 +303,6 @@ class _Course:
                 self._round(n, is_last=True)
                 if self._is_over():
                     break
-        return self._ended()
 
     def _round(self, n: int, is_last: bool) -> None:
         """One look: candidates that must be simulated now are, until no more of them must."""
@@ -421,11 +429,11 @@ class _Course:
         going = self._going()
         return len(going) <= 1 and all(self.runners[one].standing is Standing.QUALIFIES for one in going)
 
-    def _ended(self) -> Race:
+    def _ended(self, *, is_interrupted: bool = False) -> Race:
         going = self._going()
         qualifying = [name for name in going if self.runners[name].standing is Standing.QUALIFIES]
         plan = min(qualifying, key=lambda name: float(self.seen[name].costs.mean()), default=None)
-        is_decided = True
+        is_decided = not is_interrupted
         for name in going:
             runner = self.runners[name]
             if name == plan:
@@ -435,10 +443,10 @@ class _Course:
             else:
                 runner.state, is_decided = State.UNDECIDED, False
         for runner in self._waiting():
-            runner.state, runner.by = State.NOT_NEEDED, plan or ""
+            runner.state, runner.by = (State.NOT_TRIED, "") if is_interrupted else (State.NOT_NEEDED, plan or "")
         if plan is not None:
             self._told_against(plan)
-        return Race(self.runners, plan, is_decided)
+        return Race(self.runners, plan, is_decided, is_interrupted)
 
     def _told_against(self, plan: str) -> None:
         """Ties are ties with the plan itself: a chain of them may lead further away than the smallest saving."""
