@@ -43,7 +43,7 @@ MOST_PAYLOAD: Final = 6_000_000
 DEFAULT_CONCURRENCY: Final = 1000
 #: A function gets so many more instances in 10 s (developer guide, scaling behaviour: 1,000 every 10 s, refilled
 #: continuously, not saved up).
-DEFAULT_LAUNCH_RATE: Final = {"burst": 1000, "per": "10s"}
+DEFAULT_LAUNCH_RATE: Final = {"limit": 1000, "per": "10s"}
 #: Requests a second for each of `max_concurrency` (the same page).
 REQUESTS_PER_CONCURRENCY: Final = 10
 
@@ -52,7 +52,7 @@ Architecture = Literal["x86", "arm"]
 
 def _request_rate(given: Mapping[str, Any]) -> Any:
     """Ten requests a second for each place."""
-    return {"burst": REQUESTS_PER_CONCURRENCY * given.get("max_concurrency", DEFAULT_CONCURRENCY), "per": "1s"}
+    return {"limit": REQUESTS_PER_CONCURRENCY * given.get("max_concurrency", DEFAULT_CONCURRENCY), "per": "1s"}
 
 
 class Function(OnDemand):

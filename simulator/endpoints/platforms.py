@@ -151,32 +151,32 @@ class RateLimit(BaseModel):
 
     Parameters
     ----------
-    burst : int
+    limit : int
         1 or more.
     per : float
-        More than 0, and at least 1 ns for each of `burst`. [s]
+        More than 0, and at least 1 ns for each of `limit`. [s]
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    burst: Annotated[int, Field(strict=True, ge=1)] = Field(description="At once, and again in every period.")
+    limit: Annotated[int, Field(strict=True, ge=1)] = Field(description="At once, and again in every period.")
     per: Seconds = Field(default="1s", validate_default=True, description="The period.")
 
     @field_validator("per")
     @classmethod
     def _long_enough(cls, per: float, info: ValidationInfo) -> float:
-        if to_ns(per) < info.data.get("burst", 1):
-            raise ValueError(f'"{duration_text(per)}" is not allowed, must be at least 1ns for each of burst')
+        if to_ns(per) < info.data.get("limit", 1):
+            raise ValueError(f'"{duration_text(per)}" is not allowed, must be at least 1ns for each of limit')
         return per
 
     def bucket(self) -> Bucket:
         """The bucket of tokens that both engines know; its interval is rounded to whole nanoseconds."""
-        return Bucket(self.burst, round(to_ns(self.per) / self.burst))
+        return Bucket(self.limit, round(to_ns(self.per) / self.limit))
 
     @property
     def words(self) -> str:
         """Like ``1000 in 10s``."""
-        return f"{self.burst} in {duration_text(self.per)}"
+        return f"{self.limit} in {duration_text(self.per)}"
 
 
 _DURATION_SCHEMA: Final = {"type": "string", "pattern": r"^([0-9.]+(us|µs|ms|s|m|h|d|w))+$|^none$"}

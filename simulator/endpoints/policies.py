@@ -216,7 +216,9 @@ class StepScalingPolicy(_Policy):
     adjustment: Literal["change_in_capacity", "exact_capacity", "percent_change_in_capacity"] = Field(
         "change_in_capacity", description="What the change of a step means."
     )
-    steps: Annotated[tuple[StepAdjustment, ...], Field(min_length=1)] = Field(description="Bounds and changes.")
+    steps: tuple[StepAdjustment, ...] = Field(
+        description="Bounds and changes; at least one.", json_schema_extra={"minItems": 1}
+    )
     min_magnitude: Count = Field(1, description="Least instances by which a per cent changes.")
     datapoints: Count = Field(1, description="Points in a row.")
     period: Annotated[Seconds, following(_period)] = Field(
@@ -236,6 +238,8 @@ class StepScalingPolicy(_Policy):
     @field_validator("steps")
     @classmethod
     def _apart(cls, steps: tuple[StepAdjustment, ...], info: ValidationInfo) -> tuple[StepAdjustment, ...]:
+        if not steps:
+            raise ValueError("has 0 entries, must have at least 1")
         ordered = sorted((one.step() for one in steps), key=lambda step: step.lower)
         for lower, upper in itertools.pairwise(ordered):
             if upper.lower < lower.upper:

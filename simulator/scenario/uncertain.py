@@ -104,12 +104,21 @@ class Uncertain:
         )
         facts = middle.resolved()
         self._dependent = frozenset(
-            path
+            self._left_out(path)
             for assumed, scenarios in variants.items()
             for one in scenarios
             for path in _differences(facts, one.resolved(), ())
             if path[: len(assumed)] != assumed
         )
+
+    def _left_out(self, path: KeyPath) -> KeyPath:
+        """As much of the path of a default as the document lacks: a default may be a mapping, all of which follows."""
+        at: Any = self._data
+        for length, part in enumerate(path, start=1):
+            if not (part in at if isinstance(at, dict) else isinstance(at, list) and isinstance(part, int)):
+                return path[:length]
+            at = at[part]
+        return path
 
     def as_written(self, facts: dict[str, Any]) -> dict[str, Any]:
         """A resolved scenario with its assumptions as they were written, and without what follows from them."""
