@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.endpoints import Endpoint, RealTime
-from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
+from simulator.engines.pool import Batching, OnGiveUp, OnTimeout, Pool, Routing, TimeoutFrom
 from simulator.units import FOREVER
 
 ENDPOINTS: TypeAdapter[Any] = TypeAdapter(Endpoint)
@@ -66,6 +66,19 @@ def test_every_given_field_reaches_the_pool() -> None:
         ({"volume_size": "1500MB"}, "volume_size", '"1.5GB" is not allowed, must be whole GB, at most 512GB'),
         ({"volume_size": "513GB"}, "volume_size", '"513GB" is not allowed, must be whole GB'),
         ({"volume_size": 20}, "volume_size", "20 has no unit"),
+        ({"cores": 0}, "cores", "Input should be greater than or equal to 1"),
+        ({"on_timeout": "kill"}, "on_timeout", "Input should be 'serve_on' or 'stop'"),
+        (
+            {"batching": {"max_size": 2, "growth": 0.1}, "routing": "central_queue"},
+            "batching",
+            "is not allowed with routing central_queue",
+        ),
+        (
+            {"batching": {"max_size": 2, "growth": 0.1}, "on_timeout": "stop"},
+            "batching",
+            "is not allowed with on_timeout stop",
+        ),
+        ({"batching": {"max_size": 2, "growth": 0.1}, "cores": 2}, "batching", "is not allowed with cores"),
         ({"startup_time": "3s"}, "startup_time", "Extra inputs are not permitted"),
         ({"instance_type": ""}, "instance_type", "String should have at least 1 character"),
     ],
@@ -138,3 +151,39 @@ def test_price_items() -> None:
     """Its own type; storage only where there is a volume."""
     assert ("real_time.instance.ml.m5.xlarge", "data.in", "data.out") == real_time().price_items()
     assert "real_time.storage" in real_time(volume_size="20GB").price_items()
+
+
+def test_load_and_batches_reach_the_pool() -> None:
+    """Cores, batches, and what becomes of a request whose limit passes in a worker."""
+    assert (4, OnTimeout.STOP) == (
+        real_time(cores=4).pool().cores,
+        real_time(on_timeout="stop").pool().on_timeout,
+    )
+    batching = {"max_size": 8, "delay": "50ms", "growth": 0.25}
+    assert Batching(8, 50_000_000, 0.25) == real_time(batching=batching).pool().batching
+    assert Batching(2, 0, 0.0) == real_time(batching={"max_size": 2, "growth": 0}).pool().batching
+
+
+@pytest.mark.parametrize(
+    ("batching", "place", "message"),
+    [
+        ({"max_size": 1, "growth": 0}, "max_size", "greater than or equal to 2"),
+        ({"max_size": 2, "growth": -0.1}, "growth", "greater than or equal to 0"),
+        ({"max_size": 2}, "growth", "Field required"),
+        ({"max_size": 2, "growth": 0, "delay": 5}, "delay", "5 has no unit"),
+    ],
+)
+def test_wrong_batches(batching: dict[str, Any], place: str, message: str) -> None:
+    """Two requests at least, and a growth that has to be known."""
+    with pytest.raises(ValidationError) as caught:
+        real_time(batching=batching)
+    (error,) = caught.value.errors()
+    assert ("real_time", "batching", place) == error["loc"]
+    assert message in error["msg"]
+
+
+def test_load_that_stands_for_the_rest_of_a_service_is_assumed() -> None:
+    """Named where service times depend on load."""
+    assert any(line.startswith("cores: ") for line in real_time(cores=2).assumptions())
+    assert any(line.startswith("batching: ") for line in real_time(batching={"max_size": 2, "growth": 0}).assumptions())
+    assert not any(line.startswith(("cores", "batching")) for line in real_time().assumptions())

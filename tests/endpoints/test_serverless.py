@@ -8,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.endpoints import Endpoint, Serverless
-from simulator.engines.pool import Pool, Routing, TimeoutFrom
+from simulator.engines.clients import Patience
+from simulator.engines.pool import AtLimit, Bucket, OnTimeout, Pool, Routing, TimeoutFrom, WaitingRequests
 from simulator.units import FOREVER
 
 ENDPOINTS: TypeAdapter[Any] = TypeAdapter(Endpoint)
@@ -236,3 +237,90 @@ def test_price_items() -> None:
         "data.in",
         "data.out",
     ) == serverless(provisioned_concurrency=1).price_items()
+
+
+GENERIC = {"platform": "generic", "memory_size": "1500MB"}
+
+
+def test_other_platforms_queue_and_serve_several_at_once() -> None:
+    """Queue, patience, places, rates and what becomes of long services reach the pool."""
+    queueing = serverless(**GENERIC, at_limit="queue", queue_limit=7, patience="3s", on_timeout="stop").pool()
+    assert (AtLimit.QUEUE, 7, Patience.WAITING, OnTimeout.STOP) == (
+        queueing.at_limit,
+        queueing.queue_limit,
+        queueing.patience,
+        queueing.on_timeout,
+    )
+    several = serverless(**GENERIC, requests_per_instance=5, launch_rate={"limit": 3, "per": "1s"}).pool()
+    assert (5, WaitingRequests.FIRST_FREE) == (several.places, several.waiting_requests)
+    assert Bucket(3, 333_333_333) == several.launch_rate
+    free = serverless(**GENERIC, waiting_requests="first_free", request_rate={"limit": 10, "per": "1s"}).pool()
+    assert (WaitingRequests.FIRST_FREE, Bucket(10, 100_000_000)) == (free.waiting_requests, free.request_rate)
+
+
+def test_rates_and_stopping_are_nowhere_published_and_may_be_given_on_sagemaker() -> None:
+    """Nothing says that SageMaker has none."""
+    pool = serverless(on_timeout="stop", launch_rate={"limit": 3, "per": "1s"}).pool()
+    assert (OnTimeout.STOP, 3) == (pool.on_timeout, pool.launch_rate.burst if pool.launch_rate else None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"requests_per_instance": 2}, "requests_per_instance", "2 is not allowed on platform sagemaker, must be 1"),
+        ({"at_limit": "queue"}, "at_limit", "queue is not allowed on platform sagemaker, which throttles at its limit"),
+        ({"queue_limit": 3}, "queue_limit", "3 is not allowed with at_limit throttle, must be none"),
+        (
+            {"waiting_requests": "first_free"},
+            "waiting_requests",
+            "first_free is not allowed with a startup_limit, which must then be none",
+        ),
+        (
+            {"patience": "3s"},
+            "patience",
+            "needs at_limit queue or waiting_requests first_free: without them nobody stands in line",
+        ),
+        (
+            GENERIC | {"requests_per_instance": 3},
+            "requests_per_instance",
+            "3 is not allowed, max_concurrency, which is 20, must be a multiple of it",
+        ),
+        (
+            GENERIC | {"requests_per_instance": 10, "provisioned_concurrency": 3},
+            "requests_per_instance",
+            "10 is not allowed, 3 instances of provisioned_concurrency then serve more than max_concurrency, which is "
+            "20",
+        ),
+        (
+            GENERIC | {"requests_per_instance": 2, "on_timeout": "stop"},
+            "requests_per_instance",
+            "2 is not allowed with on_timeout stop, must be 1",
+        ),
+        (
+            GENERIC | {"requests_per_instance": 2, "waiting_requests": "bound"},
+            "waiting_requests",
+            "bound is not allowed with several requests_per_instance, must be first_free",
+        ),
+        (
+            GENERIC | {"requests_per_instance": 2, "startup_limit": "1m"},
+            "waiting_requests",
+            "first_free is not allowed with a startup_limit, which must then be none",
+        ),
+        (
+            GENERIC | {"at_limit": "queue", "launch_rate": {"limit": 1}},
+            "launch_rate",
+            "is not allowed with at_limit queue, must be none",
+        ),
+    ],
+)
+def test_what_a_platform_does_not_have_or_does_not_go_together(
+    changes: dict[str, Any], field: str, message: str
+) -> None:
+    """One message at the field that came later."""
+    assert {field: message} == refusals(**changes)
+
+
+def test_what_is_given_is_no_longer_assumed_of_waiting_and_stopping() -> None:
+    """Binding and serving on are assumed only where they are the rule."""
+    given = serverless(**GENERIC, waiting_requests="first_free", on_timeout="stop", invocation_timeout="60s")
+    assert not any("stays bound" in line or "is served on" in line for line in given.assumptions())

@@ -163,7 +163,7 @@ def test_endpoints_that_are_looked_at() -> None:
         ),
         (
             "{measure: cold_start_fraction, endpoint: m5, absolute: 1%, max_replications: 400}",
-            ['8:22  precision.measure: only endpoints that launch on demand have cold_start_fraction, and "m5" is none'],
+            ['8:22  precision.measure: only on-demand endpoints have cold_start_fraction, and "m5" is none'],
         ),
         (
             "{measure: p99, relative: 2%, max_replications: 400}\nreplications: 40",

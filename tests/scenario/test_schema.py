@@ -50,6 +50,12 @@ def test_the_schema_is_itself_valid() -> None:
         (("endpoints", 0, "provisioned_concurrency"), -1),
         (("endpoints", 1, "routing"), "round_robin"),
         (("model", "service_time"), {"kind": "normal", "mean": "1s"}),
+        (("clients",), {"retries": {"attempts": 1}}),
+        (("endpoints", 0, "launch_rate"), {"limit": 0}),
+        (("endpoints", 1, "autoscaling"), {"min_capacity": 1}),
+        (("endpoints", 1, "autoscaling"), {"max_capacity": 3, "policies": [{"kind": "predictive"}]}),
+        (("endpoints", 1, "autoscaling"), {"max_capacity": 3, "scheduled_actions": [{"at": "8 am"}]}),
+        (("endpoints", 1, "batching"), {"max_size": 1, "growth": 0}),
     ],
     ids=lambda part: ".".join(map(str, part)) if isinstance(part, tuple) else "",
 )
@@ -97,6 +103,20 @@ def test_keys_of_whole_numbers_are_known() -> None:
         (("endpoints", 0, "idle_routing"), {"choice": ["random", "newest_created"]}),
         (("endpoints", 1, "instance_type"), {"choice": ["ml.m5.xlarge", "ml.c5.xlarge"]}),
         (("free_tier",), {"choice": [True, False]}),
+        (("endpoints", 1, "autoscaling"), {"max_capacity": {"between": [2, 5]}}),
+        (
+            ("endpoints", 1, "autoscaling"),
+            {
+                "max_capacity": 3,
+                "policies": [
+                    {"kind": "target_tracking", "metric": "backlog_per_instance", "target": {"between": [5, 20]}}
+                ],
+            },
+        ),
+        (("endpoints", 1, "batching"), {"max_size": 4, "growth": {"between": [0.1, 0.4]}}),
+        (("endpoints", 0, "launch_rate"), {"limit": {"between": [1, 9]}, "per": "1s"}),
+        (("clients",), {"retries": {"attempts": {"between": [2, 5]}}}),
+        (("clients",), {"patience": {"between": ["2s", "9s"]}}),
         (("prices",), {"serverless.duration.2048MB": {"between": [2e-5, 5e-5]}}),
         (("traffic",), {"choice": [{"kind": "poisson", "mean_rate": "2/s"}, {"kind": "poisson", "mean_rate": "4/s"}]}),
         (("traffic",), {"kind": "profile", "period": "day", "rates": [{"between": ["1/h", "2/h"]}, *["1/h"] * 23]}),
