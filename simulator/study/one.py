@@ -44,9 +44,10 @@ def simulate(
     Returns
     -------
     DataFrame
-        ``arrival_s``; of completed requests ``latency_ms`` (overhead included) and ``waiting_ms``; ``service_ms`` of
-        those that were served; ``outcome`` and, if throttled, ``reason``; ``is_cold``; ``instance``, ``start_s`` and
-        ``release_s`` of those that got a place; ``attempts``; ``billed_ms``. NA where there is no value.
+        ``arrival_s``, of the first attempt; of completed requests ``latency_ms`` (from then on, overhead included) and
+        ``waiting_ms``; ``service_ms`` of those that were served, the time in their place; ``outcome`` and, if
+        throttled, ``reason``; ``is_cold``; ``instance``, ``start_s`` and ``release_s`` of those that got a place, in
+        their last attempt; ``attempts``; ``billed_ms`` of the last attempt. NA where there is no value.
 
     Raises
     ------
@@ -60,7 +61,8 @@ def simulate(
     simulates = {"compiled": compiled.simulate, "reference": reference.simulate}[check_engine(engine)]
     if demand is None:
         demand = draw_demand(scenario, endpoint, replication)
-    rows = simulates(scenario.pool(chosen), demand).requests
+    run = simulates(scenario.pool(chosen), demand)
+    rows = run.requests
     completed = rows.outcome == Outcome.COMPLETED
     served = rows.start_ns != NONE
     placed = rows.release_ns != NONE
@@ -71,13 +73,12 @@ def simulate(
             "arrival_s": pd.array(demand.arrival_ns / 1e9, dtype="Float64"),
             "latency_ms": _masked(latency_ns, 1e6, completed),
             "waiting_ms": _masked(rows.start_ns - demand.arrival_ns, 1e6, completed),
-            "service_ms": _masked(demand.column("service_ns"), 1e6, served),
+            "service_ms": _masked(rows.release_ns - rows.start_ns, 1e6, served),
             "outcome": pd.array([Outcome(code).name.lower() for code in rows.outcome], dtype="string"),
             "reason": pd.array([reasons[code] for code in rows.reason], dtype="string"),
             "is_cold": pd.array(rows.is_cold, dtype="boolean"),
             "instance": pd.arrays.IntegerArray(rows.instance.copy(), rows.instance == NONE),
-            # There are no retries yet: every request is tried once.
-            "attempts": pd.array(np.ones(len(demand), np.int64), dtype="Int64"),
+            "attempts": pd.array(1 + np.bincount(run.tries.number, minlength=len(demand)), dtype="Int64"),
             "billed_ms": pd.array(billed_ns(chosen, demand, rows) / 1e6, dtype="Float64"),
             "start_s": _masked(rows.start_ns, 1e9, served),
             "release_s": _masked(rows.release_ns, 1e9, placed),
