@@ -75,6 +75,9 @@ def sections(result: Stressed, *, verbose: bool = False) -> Iterator[Section]:
 def verdict(result: Stressed) -> Sentences:
     """Who survives, who of them is the cheapest, and what becomes of each endpoint."""
     lines = [*survival(result).sentences, *(f"  {headline(result, name)}" for name in result.plan.endpoints)]
+    if result.plan.left_out:
+        names = ", ".join(stress.name for stress, _ in result.plan.left_out)
+        lines.append(f"Not tried: {names}, which cannot be put on this traffic (see Stresses).")
     if not result.complete:
         lines.append("Interrupted: not every severity was tried, or not with all replications.")
     return Sentences("Verdict", tuple(lines), is_code=True)
@@ -138,6 +141,7 @@ def stresses(result: Stressed) -> Sentences:
             if reason:
                 reasons.setdefault(reason, []).append(name)
         lines += [f"  does not apply to {', '.join(spared)}: {reason}" for reason, spared in reasons.items()]
+    lines += [f"{stress.name} ({stress.title}) is left out: {reason}." for stress, reason in result.plan.left_out]
     return Sentences("Stresses", tuple(lines))
 
 
@@ -227,6 +231,7 @@ def facts(result: Stressed) -> dict[str, Any]:
             for name in plan.stressed(stress)
             for severity, seen in result.at(stress, name).items()
         ],
+        "left_out": [{"name": stress.name, "reason": reason} for stress, reason in plan.left_out],
         "notes": [*plan.notes, *result.plain.notes()],
     }
 

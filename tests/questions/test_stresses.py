@@ -17,6 +17,7 @@ from simulator.questions.stress.planned import planned
 from simulator.questions.stress.stress import stress as put_to
 from simulator.questions.stress.stresses import stresses_of
 from simulator.questions.stress.stressing import Stress, time_in_words
+from simulator.report import stress as report
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.model import Scenario
 from simulator.scenario.stress import Stresses
@@ -27,8 +28,10 @@ from tests.study.scenarios import BASE, scenario
 
 DIURNAL = {"kind": "diurnal", "mean_rate": "1/s", "peak_to_mean": 1.8, "peak_at": "15:00"}
 HOURS = {"kind": "profile", "period": "day", "rates": ["10/h"] * 9 + ["1/s"] * 3 + ["10/h"] * 12}
+BURSTS = {"burst_factor": 4, "burst_share": "10%", "burst_length": "1m"}
 CROWD = {"kind": "flash_crowd", "peak_rate": "3/s", "at": "10m", "length": "2m"}
 POISSON = {"kind": "poisson", "mean_rate": "2/s"}
+RAMP = {"kind": "ramp", "start_rate": "1/s", "end_rate": "2/s", "over": "10m"}
 
 
 def arrivals_s(one: Scenario, replication: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -189,12 +192,9 @@ def test_a_cold_deployment_begins_at_the_peak(traffic: dict[str, Any], starts_at
             "the run begins cold at its peak",
         ),
         (
-            {"traffic": {"kind": "ramp", "start_rate": "1/s", "end_rate": "2/s", "over": "10m"}},
-            "traffic of kind ramp does not go by the clock: the run cannot begin at its peak",
-        ),
-        (
-            {"traffic": {"kind": "superposition", "parts": [DIURNAL, CROWD]}},
-            "traffic of kind superposition does not go by the clock: the run cannot begin at its peak",
+            {"traffic": {**POISSON, "kind": "bursty", **BURSTS}},
+            "the run begins cold, and its expected rate has no peak; bursts come at random times, and it is not "
+            "made to begin in one",
         ),
         ({"traffic": {"kind": "superposition", "parts": [DIURNAL, POISSON]}, "horizon": "1d"}, ""),
     ],
@@ -203,6 +203,44 @@ def test_where_a_cold_deployment_at_the_peak_does_not_apply(changes: dict[str, A
     """It is said why."""
     base = scenario(**changes)
     assert reason == ColdAtPeak((0.0, 1.0)).spares(base, base.endpoints[0])
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [RAMP, {"kind": "superposition", "parts": [DIURNAL, CROWD]}],
+    ids=lambda traffic: traffic["kind"],
+)
+def test_traffic_that_cannot_begin_at_its_peak_is_refused(traffic: dict[str, Any]) -> None:
+    """Asked for by its name: one message. In a set: left out, which the report says, and nobody is said to hold it."""
+    reason = f"traffic of kind {traffic['kind']} does not go by the clock: the run cannot begin at its peak"
+    base = scenario(traffic=traffic)
+    with pytest.raises(InputError, match=f"^stress cold_at_peak: {reason}$"):
+        planned(base, Stresses(cold_at_peak=True))
+    plan = planned(base, Stresses(set_of="cold-starts"), refine=False)
+    assert ["cold_start", "idle_timeout"] == [one.name for one in plan.stresses]
+    assert [("cold_at_peak", reason)] == [(one.name, why) for one, why in plan.left_out]
+    result = put_to(plan, lambda scenarios: [run(one, replications=2) for one in scenarios])
+    text = " ".join(report.as_text(result).split())
+    assert "Not tried: cold_at_peak, which cannot be put on this traffic (see Stresses)." in text
+    assert f"cold_at_peak (cold at the peak) is left out: {reason}." in text
+    assert [{"name": "cold_at_peak", "reason": reason}] == report.facts(result)["left_out"]
+
+
+def test_traffic_that_cannot_begin_at_its_peak_matters_to_nobody_who_starts_nothing() -> None:
+    """Instances alone: the stress does not apply, and nothing is refused."""
+    base = scenario(traffic=RAMP, endpoints=[BASE["endpoints"][1]], baseline="instance")
+    assert ["cold_at_peak"] == [one.name for one in planned(base, Stresses(cold_at_peak=True)).stresses]
+
+
+def test_other_kinds_that_launch_are_stressed_as_serverless_ones_are() -> None:
+    """A function starts and retires instances: slower starts, shorter idling and a cold deployment apply to it."""
+    function = {"name": "function", "kind": "function", "memory_size": "1024MB", "idle_timeout": "10m"}
+    base = scenario(traffic=DIURNAL, horizon="1d", endpoints=[{**function, "starts": "warm"}], baseline="function")
+    for stress in (SlowerStarts((1.0,)), ShorterIdling((1.0,)), ColdAtPeak((0.0,))):
+        assert "" == stress.spares(base, base.endpoints[0])
+    shorter = ShorterIdling((1.0, 0.5)).apply(base, 0.5).endpoints[0]
+    assert 300.0 == shorter.idle_timeout.mean()  # type: ignore[union-attr]
+    assert "cold" == ColdAtPeak((0.0, 1.0)).apply(base, 1.0).endpoints[0].starts  # type: ignore[union-attr]
 
 
 def test_a_cold_deployment_says_that_it_sees_another_part_of_the_day() -> None:

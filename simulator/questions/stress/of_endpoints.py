@@ -7,13 +7,15 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Endpoint, OnDemand
 from simulator.questions.stress.busiest import busiest_start, follows_clock
 from simulator.questions.stress.stressing import Stress, changed, clock_time, rounded
 from simulator.scenario.model import Scenario
 from simulator.traffic import Clock
 
 _MINUTE_S: Final = 60.0
+#: Index of dispersion of the counts of minutes up to which traffic is not called bursty; that of Poisson traffic is 1.
+_EVEN: Final = 1.0 + 1e-9
 #: A difference in the number of requests that is worth telling.
 _TOLD: Final = 0.005
 
@@ -49,7 +51,7 @@ class SlowerStarts(Stress):
 
     def spares(self, scenario: Scenario, endpoint: Endpoint) -> str:
         """Endpoints that launch nothing."""
-        return "" if isinstance(endpoint, Serverless) else "it launches no instances"
+        return "" if isinstance(endpoint, OnDemand) else "it launches no instances"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class ShorterIdling(Stress):
         """Scaled where instances are retired."""
         endpoints = [
             endpoint.model_copy(update={"idle_timeout": endpoint.idle_timeout.scaled(severity)})
-            if isinstance(endpoint, Serverless) and endpoint.idle_timeout != "none"
+            if isinstance(endpoint, OnDemand) and endpoint.idle_timeout != "none"
             else endpoint
             for endpoint in scenario.endpoints
         ]
@@ -74,7 +76,7 @@ class ShorterIdling(Stress):
 
     def spares(self, scenario: Scenario, endpoint: Endpoint) -> str:
         """Endpoints that retire nothing."""
-        if not isinstance(endpoint, Serverless):
+        if not isinstance(endpoint, OnDemand):
             return "it retires no instances"
         return "its idle_timeout is none: instances live for ever" if endpoint.idle_timeout == "none" else ""
 
@@ -91,8 +93,10 @@ class ShorterIdling(Stress):
 class ColdAtPeak(Stress):
     """Everything deployed a moment ago, at the busiest time: the run begins there, without an on-demand instance.
 
-    Traffic by the clock begins at its peak if the clock does. Traffic whose expected rate never changes has no peak,
-    and begins as it does. Other traffic follows the start of the run and cannot begin later.
+    Traffic by the clock begins at its peak if the clock does. Traffic whose expected rate never changes has no peak to
+    begin at, and begins as it does; that it may come in bursts, at times that differ from one replication to the next,
+    is told. Other traffic follows the start of the run and cannot begin later: a run cut at its peak would have other
+    requests, and fewer, so the stress is refused.
     """
 
     name, title, axis = "cold_at_peak", "cold at the peak", "deployed cold at the peak"
@@ -112,7 +116,7 @@ class ColdAtPeak(Stress):
         if severity == self.neutral:
             return scenario
         endpoints = [
-            endpoint.model_copy(update={"starts": "cold"}) if isinstance(endpoint, Serverless) else endpoint
+            endpoint.model_copy(update={"starts": "cold"}) if isinstance(endpoint, OnDemand) else endpoint
             for endpoint in scenario.endpoints
         ]
         starts_at = _moved(scenario, self._peak_s(scenario)).starts_at
@@ -122,6 +126,7 @@ class ColdAtPeak(Stress):
         """Where the run begins."""
         peak_s = self._peak_s(scenario)
         where = f"at the peak ({clock_time(scenario, peak_s)})" if peak_s else "at the start of the run"
+        where += _bursts_aside(scenario)
         text = f"no on-demand instance is there {where}, where the run begins; all of it is measured"
         before = scenario.traffic.expected_count(0.0, scenario.horizon, scenario.clock)
         after = scenario.traffic.expected_count(0.0, scenario.horizon, _moved(scenario, peak_s))
@@ -132,17 +137,23 @@ class ColdAtPeak(Stress):
         return text
 
     def spares(self, scenario: Scenario, endpoint: Endpoint) -> str:
-        """Endpoints that start nothing, and runs that cannot begin at their peak or begin there anyway."""
-        if not isinstance(endpoint, Serverless):
+        """Endpoints that start nothing, and runs that begin at their peak anyway."""
+        if not isinstance(endpoint, OnDemand):
             return "its instances are in service from the start"
         peak_s = self._peak_s(scenario)
-        moved = _moved(scenario, peak_s)
-        if peak_s and not follows_clock(scenario.traffic, scenario.clock, moved, peak_s, scenario.horizon):
-            return f"traffic of kind {scenario.traffic.kind} does not go by the clock: the run cannot begin at its peak"
         if not peak_s and endpoint.starts == "cold" and scenario.initial_transient == 0:
             is_steady = scenario.traffic.steady_rate is not None
-            return "the run begins cold" + (", and its expected rate has no peak" if is_steady else " at its peak")
+            peak = f", and its expected rate has no peak{_bursts_aside(scenario)}" if is_steady else " at its peak"
+            return f"the run begins cold{peak}"
         return ""
+
+    def refusal(self, scenario: Scenario) -> str:
+        """Traffic that has a peak in the run, but not by the clock."""
+        peak_s = self._peak_s(scenario)
+        moved = _moved(scenario, peak_s)
+        if not peak_s or follows_clock(scenario.traffic, scenario.clock, moved, peak_s, scenario.horizon):
+            return ""
+        return f"traffic of kind {scenario.traffic.kind} does not go by the clock: the run cannot begin at its peak"
 
     def place(self, severity: float) -> float:
         """Off or on."""
@@ -155,6 +166,15 @@ class ColdAtPeak(Stress):
     def text(self, severity: float) -> str:
         """Off or on."""
         return "cold at the peak" if severity else "as it is"
+
+
+def _bursts_aside(scenario: Scenario) -> str:
+    """That bursts at random times are not aimed at, where there may be any."""
+    if scenario.traffic.steady_rate is None:
+        return ""
+    dispersion = scenario.traffic.dispersion(_MINUTE_S)
+    is_even = dispersion is not None and dispersion <= _EVEN
+    return "" if is_even else "; bursts come at random times, and it is not made to begin in one"
 
 
 def _moved(scenario: Scenario, by_s: float) -> Clock:

@@ -38,12 +38,15 @@ class Plan:
         Whether severities between those of the stresses are tried where an objective breaks.
     notes : tuple of str
         What a reader must know about what was planned.
+    left_out : tuple of (Stress, str)
+        Stresses of a set that cannot be put on this scenario, with the reason.
     """
 
     scenario: Scenario
     stresses: tuple[Stress, ...]
     refine: bool = True
     notes: tuple[str, ...] = ()
+    left_out: tuple[tuple[Stress, str], ...] = ()
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -128,7 +131,8 @@ def planned(
     Raises
     ------
     InputError
-        If there is no objective, or a stress cannot be put on this scenario.
+        If there is no objective, or a stress cannot be put on this scenario. One that cannot be for what the traffic
+        is, and was not asked for by its name but stands in a set, is left out.
     """
     if not scenario.objectives:
         raise InputError(
@@ -142,4 +146,15 @@ def planned(
         notes = (f"Uncertain values are at their middle: {names}.",)
         scenario = scenario.with_values({})
     plain = asked(scenario, replications, seed).model_copy(update={"stress": None})
-    return Plan(plain, stresses_of(block), refine, notes)
+    reasons = [(one, _refusal(one, plain)) for one in stresses_of(block)]
+    left_out = tuple((one, reason) for one, reason in reasons if reason)
+    for one, reason in left_out:
+        if getattr(block, one.name) is not None:
+            raise InputError(f"stress {one.name}: {reason}")
+    return Plan(plain, tuple(one for one, reason in reasons if not reason), refine, notes, left_out)
+
+
+def _refusal(stress: Stress, scenario: Scenario) -> str:
+    """Why a stress that would change something cannot be put on a scenario."""
+    is_for_nobody = all(stress.spares(scenario, endpoint) for endpoint in scenario.endpoints)
+    return "" if is_for_nobody else stress.refusal(scenario)

@@ -65,6 +65,10 @@ class Stress(ABC):
         """Why the stress changes nothing for an endpoint; empty if it does."""
         return ""
 
+    def refusal(self, scenario: Scenario) -> str:
+        """Why the stress cannot be put on a scenario at all; empty if it can."""
+        return ""
+
     def place(self, severity: float) -> float:
         """Where a severity stands on a line on which harder is further, and halfway between two is halfway."""
         return math.log(severity)
