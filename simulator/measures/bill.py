@@ -7,47 +7,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from simulator.endpoints import Endpoint, RealTime, Serverless
+from simulator.endpoints import Asynchronous, Container, Endpoint, Function, Serverless
+from simulator.measures.bills import container, function, instances, serverless
+from simulator.measures.bills.line import Line
 from simulator.measures.usage import Usage
-from simulator.prices import Price, PriceSheet, Status, items
-from simulator.units import BYTES_PER_GB, HOURS_PER_MONTH, NS_PER_SECOND
+from simulator.prices import PriceSheet, Status, items
+from simulator.units import HOURS_PER_MONTH, NS_PER_SECOND
+
+__all__ = ["MONTH_S", "Bill", "Line", "bill"]
 
 #: Seconds in the month of "per month" figures, unless the scenario says otherwise.
 MONTH_S: Final = HOURS_PER_MONTH * 3600.0
-_NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a bill.
-
-    Parameters
-    ----------
-    name : str
-        ``duration``, ``provisioned_allocation``, ``provisioned_duration``, ``instance_hours``, ``storage``,
-        ``data_in``, ``data_out``, or ``free_tier`` for a credit.
-    price : Price
-        Item, unit price, unit, status and source.
-    quantity : Fraction
-        Negative for a credit. [unit of the price]
-    is_fixed : bool
-        True if time alone makes it, False if requests do.
-    """
-
-    name: str
-    price: Price
-    quantity: Fraction
-    is_fixed: bool
-
-    @property
-    def exact_usd(self) -> Fraction:
-        """Quantity times unit price [USD]."""
-        return self.quantity * Fraction(self.price.value)
-
-    @property
-    def usd(self) -> float:
-        """The same as a float64 [USD]."""
-        return float(self.exact_usd)
 
 
 @dataclass(frozen=True)
@@ -55,7 +25,7 @@ class Bill:
     """What one endpoint cost in the measured part of one replication.
 
     Amounts are exact fractions inside; floats come out only at the end, so that lines add up to the total and, but
-    for the free tier, the bill of parts is the bill of the whole.
+    for the free tier and prices with tiers, the bill of parts is the bill of the whole.
 
     Parameters
     ----------
@@ -147,11 +117,12 @@ def bill(
     sheet : PriceSheet
         Prices.
     month_s : float
-        Length of the month, for storage (priced per GB and month), free tier and monthly figures. [s]
+        Length of the month, for storage (priced per GB and month), free tier, tiers and monthly figures. Tiers are
+        those of a month like the measured part; exact where that is a month long. [s]
     free_tier : bool
-        Whether the sheet's free tier is taken off. It is given per month, to an account, for its first months: the
-        endpoint is billed as though it were alone in its account, and the measured part gets span/month of it,
-        never more than it used. A credit line says what was taken off.
+        Whether the sheet's free tier is taken off. It is given per month, to an account, by some for its first months
+        only: the endpoint is billed as though it were alone in its account, and the measured part gets span/month of
+        it, never more than it used, at the first price where there are tiers. A credit line says what was taken off.
 
     Raises
     ------
@@ -164,45 +135,29 @@ def bill(
         raise ValueError(f"span is {usage.span_ns} ns and month {month_s} s, both must be more than 0")
     span, month = Fraction(usage.span_ns, NS_PER_SECOND), Fraction(month_s)
     lines = []
-    for line in _lines(endpoint, usage, sheet, month):
+    for line in _lines(endpoint, usage, sheet, span, month):
         lines.append(line)
         if free_tier:
             lines += _credit(line, sheet, span / month)
     return Bill(tuple(lines), span, month, usage.completed)
 
 
-def _lines(endpoint: Endpoint, usage: Usage, sheet: PriceSheet, month: Fraction) -> Iterator[Line]:
+def _lines(endpoint: Endpoint, usage: Usage, sheet: PriceSheet, span: Fraction, month: Fraction) -> Iterator[Line]:
     if isinstance(endpoint, Serverless):
-        yield from _serverless_lines(endpoint, usage, sheet)
+        yield from serverless.lines(endpoint, usage, sheet)
+    elif isinstance(endpoint, Function):
+        yield from function.lines(endpoint, usage, sheet, span / month)
+    elif isinstance(endpoint, Container):
+        yield from container.lines(endpoint, usage, sheet, span / month)
     else:
-        yield from _real_time_lines(endpoint, usage, sheet, month)
+        yield from instances.lines(endpoint, usage, sheet, month)
+    if isinstance(endpoint, Function | Container | Asynchronous):
+        return  # what they take in and give back costs nothing here
     gigabytes_in, gigabytes_out = (
         Fraction(size, sheet.bytes_per_gb) for size in (usage.data_in_bytes, usage.data_out_bytes)
     )
     yield Line("data_in", sheet.price(items.DATA_IN), gigabytes_in, is_fixed=False)
     yield Line("data_out", sheet.price(items.DATA_OUT), gigabytes_out, is_fixed=False)
-
-
-def _serverless_lines(endpoint: Serverless, usage: Usage, sheet: PriceSheet) -> Iterator[Line]:
-    """The price is per second of one memory size, so that memory does not come in again."""
-    memory_size = endpoint.memory_size
-    on_demand = sheet.price(items.duration_item(memory_size))
-    yield Line("duration", on_demand, Fraction(usage.on_demand_ns, NS_PER_SECOND), is_fixed=False)
-    if endpoint.provisioned_concurrency:
-        allocation = sheet.price(items.provisioned_allocation_item(memory_size))
-        yield Line("provisioned_allocation", allocation, Fraction(usage.instance_ns, NS_PER_SECOND), is_fixed=True)
-        duration = sheet.price(items.provisioned_duration_item(memory_size))
-        yield Line("provisioned_duration", duration, Fraction(usage.standing_ns, NS_PER_SECOND), is_fixed=False)
-
-
-def _real_time_lines(endpoint: RealTime, usage: Usage, sheet: PriceSheet, month: Fraction) -> Iterator[Line]:
-    price = sheet.price(items.instance_item(endpoint.instance_type))
-    yield Line("instance_hours", price, Fraction(usage.instance_ns, _NS_PER_HOUR), is_fixed=True)
-    if endpoint.volume_size:
-        # A volume is ordered and billed in whole GB of AWS's own; they are not the GB of data.
-        gigabytes = Fraction(endpoint.volume_size, BYTES_PER_GB)
-        quantity = gigabytes * Fraction(usage.instance_ns, NS_PER_SECOND) / month
-        yield Line("storage", sheet.price(items.STORAGE), quantity, is_fixed=True)
 
 
 def _credit(line: Line, sheet: PriceSheet, share: Fraction) -> list[Line]:

@@ -5,42 +5,55 @@ The tally counts the same while a run goes by; both give equal whole numbers.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Container, Endpoint, Function, Serverless
 from simulator.engines.pool import Pool
-from simulator.engines.tables import NONE, Demand, Instances, Outcome, Requests
+from simulator.engines.tables import NONE, Demand, Instances, Outcome, Requests, Tries
 from simulator.measures.usage import Usage
-from simulator.units import FOREVER, to_ns
+from simulator.units import FOREVER, NS_PER_SECOND, to_ns
 
-#: Sums are taken of the parts above and below this many bits, so that no sum of int64 overflows.
-_HALF_BITS = 32
+#: An instance of an endpoint on instances is billed for a minute at least (AWS's pricing page, as a third party
+#: transcribed it). [ns]
+LEAST_BILLED_NS: Final = 60 * NS_PER_SECOND
 
 
 class Billing(NamedTuple):
-    """How a kind of endpoint bills the time of a request.
+    """How a kind of endpoint bills time.
 
     Parameters
     ----------
     granularity_ns : int
-        Billed time is rounded up to a multiple of it; 0 where requests are not billed by time. [ns]
+        Billed time is rounded up to a multiple of it; 0 where neither requests nor what instances do is billed. [ns]
     billed_overhead_ns : int
         Added to each service time before it is rounded up. [ns]
     bills_startup : bool
-        Whether a cold request pays for the startup that it waited for.
+        Whether a cold request pays for the startup of the instance launched for it; where instances are billed,
+        whether their startup is.
+    of_instances : bool
+        Whether not the time of requests but the time that instances have requests in service is billed.
     """
 
     granularity_ns: int
     billed_overhead_ns: int
     bills_startup: bool
+    of_instances: bool = False
+
+    @property
+    def of_requests(self) -> bool:
+        """Whether the time of each request is billed."""
+        return self.granularity_ns > 0 and not self.of_instances
 
 
 def billing_of(endpoint: Endpoint) -> Billing:
-    """How an endpoint bills the time of its requests."""
-    if not isinstance(endpoint, Serverless):
+    """How an endpoint bills time."""
+    if isinstance(endpoint, Container):
+        return Billing(to_ns(endpoint.billing_granularity), 0, endpoint.startup_billed, of_instances=True)
+    if not isinstance(endpoint, Serverless | Function):
         return Billing(0, 0, False)
     overhead = endpoint.overhead if endpoint.billed_time == "service_and_overhead" else 0.0
     return Billing(to_ns(endpoint.billing_granularity), to_ns(overhead), endpoint.billed_time == "service_and_startup")
@@ -49,9 +62,9 @@ def billing_of(endpoint: Endpoint) -> Billing:
 def billed_ns(endpoint: Endpoint, demand: Demand, requests: Requests) -> NDArray[np.int64]:
     """Billed time of each request, 0 where nothing is billed.
 
-    A serverless endpoint bills each request that was served, to the end of its service also if it timed out
-    (Assumption), rounded up to the endpoint's granularity; throttled requests and failed launches cost nothing. A
-    real-time endpoint bills no request.
+    A serverless endpoint or a function bills each request that was served, to the end of its service also if it timed
+    out (Assumption), or until it was stopped, rounded up to the endpoint's granularity; throttled requests and failed
+    launches cost nothing. Other kinds bill no request. Earlier attempts of a request are not in it.
 
     Parameters
     ----------
@@ -69,17 +82,33 @@ def billed_ns(endpoint: Endpoint, demand: Demand, requests: Requests) -> NDArray
     """
     billing = billing_of(endpoint)
     billed = np.zeros(len(requests), np.int64)
-    if billing.granularity_ns == 0:
+    if not billing.of_requests:
         return billed
     served = np.flatnonzero(requests.start_ns != NONE)
-    start_ns = requests.start_ns[served]
-    time_ns = _plus(requests.release_ns[served] - start_ns, np.int64(billing.billed_overhead_ns))
-    if billing.bills_startup:
-        # A cold request is bound to its instance: its startup is what it waited for.
-        startup_ns = start_ns - demand.arrival_ns[served]
-        time_ns = _plus(time_ns, np.where(requests.is_cold[served], startup_ns, 0))
-    billed[served] = _rounded_up(time_ns, billing.granularity_ns)
+    startup_ns = np.where(requests.is_cold[served], demand.column("startup_ns")[served], 0)
+    billed[served] = time_of(billing, requests.release_ns[served] - requests.start_ns[served], startup_ns)
     return billed
+
+
+def time_of(billing: Billing, work_ns: NDArray[np.int64], startup_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Billed time of attempts that were served.
+
+    Parameters
+    ----------
+    billing : Billing
+        Of requests.
+    work_ns, startup_ns : ndarray of int64, shape (n,)
+        Time in service; startup of the instance launched for the attempt, 0 if none was. [ns]
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Saturates at `FOREVER`. [ns]
+    """
+    time_ns = plus(work_ns, np.int64(billing.billed_overhead_ns))
+    if billing.bills_startup:
+        time_ns = plus(time_ns, startup_ns)
+    return rounded_up(time_ns, billing.granularity_ns)
 
 
 def usage_of(
@@ -89,6 +118,7 @@ def usage_of(
     requests: Requests,
     instances: Instances,
     window: tuple[int, int],
+    tries: Tries | None = None,
 ) -> Usage:
     """Usage in a window of one run.
 
@@ -103,8 +133,10 @@ def usage_of(
     instances : Instances
         Of the same run.
     window : tuple of int
-        First instant and the first instant after it. Requests that arrive in it count, whenever they end; time of
-        instances counts as far as it lies in it. [ns]
+        First instant and the first instant after it. Requests that arrive in it count, with all their attempts,
+        whenever they end; time of instances counts as far as it lies in it. [ns]
+    tries : Tries, optional
+        Earlier attempts of the requests.
 
     Raises
     ------
@@ -114,39 +146,97 @@ def usage_of(
     from_ns, until_ns = window
     if not 0 <= from_ns < until_ns:
         raise ValueError(f"window is {from_ns} to {until_ns}, must begin at 0 or later and end after that")
+    billing = billing_of(endpoint)
     counted = (demand.arrival_ns >= from_ns) & (demand.arrival_ns < until_ns)
-    served = counted & (requests.start_ns != NONE)
     completed = counted & (requests.outcome == Outcome.COMPLETED)
-    on_standing = served & (requests.instance < pool.standing)
-    billed = billed_ns(endpoint, demand, requests)
-    # Standing instances have the lowest numbers.
-    there_from = np.clip(instances.launch_ns[: pool.standing], from_ns, until_ns)
-    there_until = np.clip(instances.gone_ns[: pool.standing], from_ns, until_ns)
-    return Usage(
+    sizes_in, startup_ns = demand.column("payload_in_bytes").tolist(), demand.column("startup_ns").tolist()
+    served = data_in = 0
+    billed = {True: 0, False: 0}
+    services: dict[int, list[tuple[int, int]]] = {}
+    for rows, numbers in ((requests, range(len(requests))), (tries, [] if tries is None else tries.number.tolist())):
+        for at, number in enumerate(numbers):
+            assert rows is not None
+            start, release, place = int(rows.start_ns[at]), int(rows.release_ns[at]), int(rows.instance[at])
+            if start == NONE:
+                continue
+            services.setdefault(place, []).append((start, release))
+            if counted[number]:
+                served += 1
+                data_in += sizes_in[number]
+                if billing.of_requests:
+                    work = np.array([release - start])
+                    startup = np.array([startup_ns[number] if rows.is_cold[at] else 0])
+                    billed[place < pool.standing] += int(time_of(billing, work, startup)[0])
+    usage = Usage(
         span_ns=until_ns - from_ns,
         requests=int(np.count_nonzero(counted)),
-        served=int(np.count_nonzero(served)),
+        served=served,
         completed=int(np.count_nonzero(completed)),
-        on_demand_ns=_total(billed[served & ~on_standing]),
-        standing_ns=_total(billed[on_standing]),
-        instance_ns=_total(there_until - there_from),
-        data_in_bytes=_total(demand.column("payload_in_bytes")[served]),
-        data_out_bytes=_total(demand.column("payload_out_bytes")[completed]),
+        on_demand_ns=billed[False],
+        standing_ns=billed[True],
+        data_in_bytes=data_in,
+        data_out_bytes=sum(demand.column("payload_out_bytes")[completed].tolist()),
+    )
+    return _with_instances(usage, billing, pool, instances, services, window)
+
+
+def _with_instances(
+    usage: Usage,
+    billing: Billing,
+    pool: Pool,
+    instances: Instances,
+    services: dict[int, list[tuple[int, int]]],
+    window: tuple[int, int],
+) -> Usage:
+    """The same with the time of instances."""
+
+    def inside(begin: int, end: int) -> int:
+        return max(0, min(end, window[1]) - max(begin, window[0]))
+
+    standing_ns = pool.standing * usage.span_ns
+    columns = (instances.launch_ns.tolist(), instances.ready_ns.tolist(), instances.gone_ns.tolist())
+    if not pool.launches:
+        lives = zip(columns[0], columns[2], strict=True)
+        there_ns = sum(inside(launch, max(gone, launch + LEAST_BILLED_NS)) for launch, gone in lives)
+        return replace(usage, instance_ns=there_ns)
+    if not billing.of_instances:
+        return replace(usage, instance_ns=standing_ns)
+    grain = billing.granularity_ns
+    life = there = starting = 0
+    active = {True: 0, False: 0}
+    for number, (launch, ready, gone) in enumerate(zip(*columns, strict=True)):
+        life += inside(launch, _end(launch, gone, grain))
+        there += inside(launch, gone)
+        starting += inside(launch, ready)
+        begin = end = NONE
+        for start, release in sorted(services.get(number, [])):
+            if begin != NONE and start <= _end(begin, end, grain):
+                end = max(end, release)
+                continue
+            active[number < pool.standing] += inside(begin, _end(begin, end, grain))
+            begin, end = start, release
+        active[number < pool.standing] += inside(begin, _end(begin, end, grain))
+    return replace(
+        usage,
+        instance_ns=life,
+        active_ns=active[True] + active[False] + (starting if billing.bills_startup else 0),
+        idle_standing_ns=standing_ns - active[True],
+        idle_on_demand_ns=max(0, there - standing_ns - starting - active[False]),
+        standing_there_ns=standing_ns,
     )
 
 
-def _plus(a: NDArray[np.int64], b: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
+def _end(begin: int, end: int, grain: int) -> int:
+    """Where a time ends that is rounded up to a multiple of a granule; saturates at `FOREVER`."""
+    return min(FOREVER, begin + -(-(end - begin) // grain) * grain)
+
+
+def plus(a: NDArray[np.int64], b: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
     """Sum of times, each 0 or more; saturates at `FOREVER`."""
     return np.where(a > FOREVER - b, np.int64(FOREVER), a + b)
 
 
-def _rounded_up(time_ns: NDArray[np.int64], granule_ns: int) -> NDArray[np.int64]:
+def rounded_up(time_ns: NDArray[np.int64], granule_ns: int) -> NDArray[np.int64]:
     """The next multiple of a granule, itself if it is one; saturates at `FOREVER`."""
     granules = time_ns // granule_ns + (time_ns % granule_ns > 0)
     return np.where(granules > FOREVER // granule_ns, np.int64(FOREVER), granules * granule_ns)
-
-
-def _total(values: NDArray[np.int64]) -> int:
-    """Exact sum of whole numbers, each 0 or more."""
-    high, low = values >> _HALF_BITS, values & (2**_HALF_BITS - 1)
-    return (int(high.sum()) << _HALF_BITS) + int(low.sum())

@@ -30,7 +30,8 @@ class Measure:
     kind : Kind
         What it is.
     unit : str
-        Of its values in tables: ``ms``, ``USD``, ``s``, ``requests``, ``places``, ``instances``; ``1`` for shares.
+        Of its values in tables: ``ms``, ``USD``, ``s``, ``requests``, ``attempts``, ``places``, ``instances``,
+        ``changes``, ``1/s``; ``1`` for shares.
     column : str
         In the table of replications, ending in its unit where it has one.
     meaning : str
@@ -44,8 +45,8 @@ class Measure:
     meaning: str
 
 
-def _count(name: str, meaning: str) -> Measure:
-    return Measure(name, Kind.COUNT, "requests", name, meaning)
+def _count(name: str, meaning: str, unit: str = "requests") -> Measure:
+    return Measure(name, Kind.COUNT, unit, name, meaning)
 
 
 def _share(name: str, meaning: str) -> Measure:
@@ -94,6 +95,17 @@ MEASURES: Final[dict[str, Measure]] = {
         _share("timed_out_fraction", "timed-out requests of all that arrived"),
         _share("expired_fraction", "expired requests of all that arrived"),
         _share("failed_fraction", "requests that were not completed, of all that arrived"),
+        _count("attempts", "attempts of the requests that arrived, the first of each counted", "attempts"),
+        _count("throttled_attempts", "attempts turned away at a limit, tried again or not", "attempts"),
+        _average("attempts_per_request", "attempts", "attempts of a request, mean"),
+        _share("retried_fraction", "requests that were tried again, of all that arrived"),
+        Measure(
+            "goodput",
+            Kind.AVERAGE,
+            "1/s",
+            "goodput_per_s",
+            "requests completed in a second, those beyond the loosest limit on latency left out",
+        ),
         _average("concurrency_mean", "places", "places occupied, startup included, time average"),
         _average("concurrency_max", "places", "places occupied, startup included, maximum"),
         _average("client_gone_mean", "places", "places occupied for a client that has gone, time average"),
@@ -103,6 +115,10 @@ MEASURES: Final[dict[str, Measure]] = {
         _average("instances_starting_mean", "instances", "instances starting, time average"),
         _average("instances_busy_mean", "instances", "instances with a request in service, time average"),
         _average("instances_idle_mean", "instances", "instances ready without a request, time average"),
+        _count("instances_launched", "instances launched", "instances"),
+        _count("capacity_changes", "changes of capacity by scaling", "changes"),
+        _count("scale_outs", "times that scaling added instances", "changes"),
+        _count("scale_ins", "times that scaling took instances away", "changes"),
         Measure("instance_time", Kind.DURATION, "s", "instance_time_s", "instance-seconds, all states"),
         _share("utilization", "occupied place-seconds of the place-seconds there"),
         Measure("cost", Kind.MONEY, "USD", "cost_usd", "cost of the measured part of the horizon"),

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from simulator.engines.tables import Outcome, Settled
+from simulator.measures.attempts import last_attempts_ns
 from simulator.measures.histogram import BINS, Histogram, bins_of
 from simulator.units import NS_PER_SECOND
 
@@ -27,7 +28,7 @@ class ColdStarts:
     completed, cold : tuple of int
         `HOURS` each: completed requests, and those of them for which an instance was launched.
     penalties : Histogram
-        How long completed cold requests waited for their launch; 0 ns counts as 1 ns.
+        How long completed cold requests waited for their launch, from their last attempt on; 0 ns counts as 1 ns.
     """
 
     completed: tuple[int, ...]
@@ -50,9 +51,11 @@ class ColdTally:
         self._from_ns, self._clock_ns = from_ns, clock_ns
         self._completed, self._cold = np.zeros(HOURS, np.int64), np.zeros(HOURS, np.int64)
         self._penalties = np.zeros(BINS, np.int64)
+        self._settled = 0
 
     def add(self, settled: Settled) -> None:
         """Add what an engine has settled: requests in order of arrival."""
+        before, self._settled = self._settled, self._settled + len(settled.demand)
         first = int(np.searchsorted(settled.demand.arrival_ns, self._from_ns))
         arrival_ns = settled.demand.arrival_ns[first:]
         if not len(arrival_ns):
@@ -70,7 +73,8 @@ class ColdTally:
         cold = np.flatnonzero(completed & settled.requests.is_cold[first:])
         if len(cold):
             self._cold += np.bincount((self._clock_ns + arrival_ns[cold]) // _HOUR_NS % HOURS, minlength=HOURS)
-            waited_ns = settled.requests.start_ns[first:][cold] - arrival_ns[cold]
+            made_ns = last_attempts_ns(settled, before)[first:][cold]
+            waited_ns = settled.requests.start_ns[first:][cold] - made_ns
             self._penalties += np.bincount(bins_of(np.maximum(waited_ns, 1)), minlength=BINS)
 
     def finish(self) -> ColdStarts:

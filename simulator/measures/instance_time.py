@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.tables import NONE, Instances, Settled
+from simulator.measures.billed_time import plus, rounded_up
 from simulator.units import FOREVER
 
 #: Instances that are added together.
@@ -95,6 +96,10 @@ class InstanceTime:
         failed.
     startup_ns : int
         Sum over instances, whole run, from launch until ready or, if the launch failed, until gone. [ns]
+    launched_inside : int
+        Launches in the measured part.
+    billed_ns : int
+        Sum over instances of the time for which each is billed, inside the measured part. [ns]
     """
 
     there_ns: int
@@ -103,6 +108,8 @@ class InstanceTime:
     launched: int
     failed: int
     startup_ns: int
+    launched_inside: int
+    billed_ns: int
 
 
 def _joined(columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -116,10 +123,14 @@ class InstanceTally:
     ----------
     from_ns, until_ns : int
         The measured part. [ns]
+    least_ns, granularity_ns : int
+        An instance is billed for so long at least, from its launch, and for a multiple of the granularity. [ns]
     """
 
-    def __init__(self, from_ns: int, until_ns: int) -> None:
+    def __init__(self, from_ns: int, until_ns: int, least_ns: int = 0, granularity_ns: int = 1) -> None:
         self._from_ns, self._until_ns = from_ns, until_ns
+        self._least_ns, self._granularity_ns = least_ns, granularity_ns
+        self._billed_ns = self._launched_inside = 0
         self._peak = Peak(from_ns, until_ns)
         self._there_ns = self._starting_ns = self._startup_ns = 0
         self._launched = self._failed = 0
@@ -154,6 +165,11 @@ class InstanceTally:
         self._startup_ns += total(started - launch)
         self._failed += int(failed.sum())
         self._launched += len(launched)
+        self._launched_inside += int(((launched >= self._from_ns) & (launched < self._until_ns)).sum())
+        if self._least_ns or self._granularity_ns > 1:
+            life_ns = rounded_up(np.maximum(gone - launch, self._least_ns), self._granularity_ns)
+            billed_from, billed_until = clipped(launch, plus(launch, life_ns), self._from_ns, self._until_ns)
+            self._billed_ns += total(billed_until - billed_from)
         self._peak.add(launched, gone, self._settled_ns)
         self._held, self._held_rows = [], 0
 
@@ -173,4 +189,7 @@ class InstanceTally:
             launched=self._launched - there_from_start,
             failed=self._failed,
             startup_ns=self._startup_ns,
+            # What is there from the start was launched at 0.
+            launched_inside=self._launched_inside - (there_from_start if self._from_ns == 0 else 0),
+            billed_ns=self._billed_ns if self._least_ns or self._granularity_ns > 1 else self._there_ns,
         )

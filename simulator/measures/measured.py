@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from simulator.engines.tables import Reason
 from simulator.measures.catalogue import find
 from simulator.measures.histogram import Histogram
 from simulator.measures.percentiles import Level
-from simulator.measures.usage import Usage
+from simulator.measures.usage import IF_ANY, Usage
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class Measured:
         Most places occupied, most of them for a client that has gone, most instances there, at one instant.
     usage : Usage
         What is billed.
+    tries, throttled_tries : int
+        Attempts that did not end their request, because the client tried again; the throttled ones of them.
+    retried : int
+        Requests that were tried again.
+    scales : bool
+        Whether capacity follows policies: then an instance that starts is not occupied by a request.
+    launched, scale_outs, scale_ins : int or None
+        Instances launched in the measured part, and how often capacity grew and shrank; None where it is not counted.
     """
 
     span_ns: int
@@ -82,6 +90,13 @@ class Measured:
     client_gone_max: int
     instances_max: int
     usage: Usage
+    tries: int = field(default=0, metadata=IF_ANY)
+    throttled_tries: int = field(default=0, metadata=IF_ANY)
+    retried: int = field(default=0, metadata=IF_ANY)
+    scales: bool = field(default=False, metadata=IF_ANY)
+    launched: int | None = field(default=None, metadata=IF_ANY)
+    scale_outs: int | None = field(default=None, metadata=IF_ANY)
+    scale_ins: int | None = field(default=None, metadata=IF_ANY)
 
     @property
     def throttled_in_all(self) -> int:
@@ -102,10 +117,15 @@ class Measured:
         """
         return dict(self.below)[limit_ns]
 
+    @property
+    def in_time(self) -> int:
+        """Completed requests, within the loosest limit on latency if there is one."""
+        return self.below[-1][1] if self.below else self.completed
+
     def values(self) -> dict[str, float | int | None]:
         """Measures by name (`catalogue.MEASURES`, but costs), in the units of the catalogue; None is no data."""
         lost = self.throttled_in_all + self.timed_out + self.expired
-        occupied = self.in_service_ns + self.starting_ns
+        occupied = self.in_service_ns + (0 if self.scales else self.starting_ns)
         idle = self.there_ns - self.busy_ns - self.starting_ns
         values: dict[str, float | int | None] = {
             "requests": self.requests,
@@ -117,6 +137,15 @@ class Measured:
             "failed_launches": self.failed_launches,
             "spillover": self.spillover,
             **{f"throttled_{Reason(r).name.lower()}": self.throttled[r] for r in Reason if r != Reason.NONE},
+            "attempts": self.requests + self.tries,
+            "throttled_attempts": self.throttled_in_all + self.throttled_tries,
+            "attempts_per_request": _over(self.requests + self.tries, self.requests),
+            "retried_fraction": _over(self.retried, self.requests),
+            "goodput": _over(self.in_time * 10**9, self.span_ns),
+            "instances_launched": self.launched,
+            "capacity_changes": _sum(self.scale_outs, self.scale_ins),
+            "scale_outs": self.scale_outs,
+            "scale_ins": self.scale_ins,
             "mean_latency": _over(self.latency_ns, self.completed * 10**6),
             "max_latency": None if self.greatest_ns is None else self.greatest_ns / 10**6,
             "mean_waiting_time": _over(self.waiting_ns, self.completed * 10**6),
@@ -141,6 +170,11 @@ class Measured:
         for level, value in self.percentiles_ns:
             values[find(level.name).name] = value / 10**6
         return values
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    """Sum of two counts; None if one is not counted."""
+    return None if a is None or b is None else a + b
 
 
 def _over(part: int, whole: int) -> float | None:

@@ -49,6 +49,27 @@ def first_busy(
 
 
 @KERNELS.kernel
+def join(instance: NDArray[np.int64], begin: NDArray[np.int64], end: NDArray[np.int64], granularity: int) -> int:
+    """Join intervals in place that follow on one another on an instance, and give back how many are left.
+
+    They are in order of instance, then of beginning. One follows on the one before if it begins no later than that
+    ends, its length rounded up to a multiple of the granularity.
+    """
+    count = 0
+    for i in range(len(instance)):
+        if count > 0 and instance[i] == instance[count - 1]:
+            length = end[count - 1] - begin[count - 1]
+            short = -length % granularity
+            # No interval begins so late that the sum could overflow and yet follow on.
+            if begin[i] - end[count - 1] <= short:
+                end[count - 1] = max(end[count - 1], end[i])
+                continue
+        instance[count], begin[count], end[count] = instance[i], begin[i], end[i]
+        count += 1
+    return count
+
+
+@KERNELS.kernel
 def spread(
     begin: NDArray[np.int64],
     end: NDArray[np.int64],

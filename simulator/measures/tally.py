@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Endpoint
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests, Settled
 from simulator.measures import added, kernels
+from simulator.measures.attempt_tally import AttemptTally
+from simulator.measures.billed_time import LEAST_BILLED_NS, Billing, billing_of
 from simulator.measures.histogram import BINS, Histogram
 from simulator.measures.instance_time import InstanceTally, InstanceTime, Peak, total
 from simulator.measures.measured import Measured
@@ -44,7 +47,9 @@ class Tally:
     billed_overhead_ns : int
         Added to the service time that is billed, before it is rounded up. [ns]
     bills_startup : bool
-        Whether the startup is billed with a cold request.
+        Whether the startup is billed with a cold request, or of every instance where these are billed.
+    bills_instances : bool
+        Whether not requests are billed by time but instances that have requests in service.
     limits_ns : sequence of int
         Limits on latency below which requests are counted. [ns]
     levels : sequence of Level
@@ -63,6 +68,7 @@ class Tally:
         granularity_ns: int = 1_000_000,
         billed_overhead_ns: int = 0,
         bills_startup: bool = False,
+        bills_instances: bool = False,
         limits_ns: Sequence[int] = (),
         levels: Sequence[Level] = LEVELS,
         keep: int = KEPT,
@@ -70,17 +76,33 @@ class Tally:
         self._pool = pool
         self._from_ns, self._until_ns = from_ns, until_ns
         self._levels = tuple(sorted(set(levels)))
-        self._rules = added.Rules(
-            pool.standing, from_ns, until_ns, overhead_ns, granularity_ns, billed_overhead_ns, bills_startup
+        billing = Billing(granularity_ns, billed_overhead_ns, bills_startup, bills_instances)
+        self._billing = billing
+        # One pass over the requests is all that a plain pool needs; of others it finds what is the same for all.
+        self._attempts = (
+            None if pool.is_plain and not bills_instances else AttemptTally(pool, billing, from_ns, until_ns)
+        )
+        self._rules = (
+            added.Rules(
+                pool.standing, from_ns, until_ns, overhead_ns, granularity_ns, billed_overhead_ns, bills_startup
+            )
+            if self._attempts is None
+            else added.Rules(pool.standing if pool.launches else 0, from_ns, until_ns, overhead_ns, 0, 0, False)
         )
         limits = np.array(sorted(set(limits_ns)), np.int64)
-        self._sums = added.empty_sums(limits, keep, pool.standing if pool.places > 1 else 0)
+        union_of = pool.standing if pool.places > 1 and self._attempts is None else 0
+        self._sums = added.empty_sums(limits, keep, union_of)
         self._room = added.empty_stretch()
         self._data_in = self._data_out = 0
         self._any = False
-        self._concurrency: Peak | None = Peak(from_ns, until_ns)
+        self._concurrency: Peak | None = Peak(from_ns, until_ns) if self._attempts is None else None
         self._client_gone = Peak(from_ns, until_ns)
-        self._instances = InstanceTally(from_ns, until_ns)
+        self._instances = InstanceTally(
+            from_ns,
+            until_ns,
+            least_ns=0 if pool.launches else LEAST_BILLED_NS,
+            granularity_ns=granularity_ns if bills_instances else 1,
+        )
 
     @classmethod
     def of(
@@ -97,17 +119,16 @@ class Tally:
 
         The pool is needed where it depends on the scenario: where the endpoint scales, or clients try again.
         """
-        serverless = endpoint if isinstance(endpoint, Serverless) else None
-        overhead_ns = to_ns(endpoint.overhead)
-        billed = serverless.billed_time if serverless else "service"
+        billing = billing_of(endpoint)
         return cls(
-            endpoint.pool() if pool is None else pool,
+            pool if pool is not None else endpoint.pool(),
             from_ns=from_ns,
             until_ns=until_ns,
-            overhead_ns=overhead_ns,
-            granularity_ns=to_ns(serverless.billing_granularity) if serverless else 0,
-            billed_overhead_ns=overhead_ns if billed == "service_and_overhead" else 0,
-            bills_startup=billed == "service_and_startup",
+            overhead_ns=to_ns(endpoint.overhead),
+            granularity_ns=billing.granularity_ns,
+            billed_overhead_ns=billing.billed_overhead_ns,
+            bills_startup=billing.bills_startup,
+            bills_instances=billing.of_instances,
             limits_ns=limits_ns,
             levels=levels,
         )
@@ -116,19 +137,22 @@ class Tally:
         """Add what an engine has settled: requests in order of arrival, and instances."""
         self._instances.add(settled)
         demand, requests, sums = settled.demand, settled.requests, self._sums
+        first = 0
+        if len(demand) and demand.arrival_ns[0] < self._from_ns:
+            first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
+        if self._attempts is not None:
+            self._attempts.add(settled, first)
         if len(demand) == 0:
             return
         self._any = True
-        first = 0
-        if demand.arrival_ns[0] < self._from_ns:
-            first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
         before = sums.counts.copy()
         kernels.tally_block(self._rules, added.rows_of(demand, requests), first, sums, self._room)
         more = sums.counts - before
         self._add_bytes(demand, requests, first, more)
         if 0 < len(sums.kept_ns) < sums.counts[added.COMPLETED]:
             self._sums = sums._replace(kept_ns=np.empty(0, np.int64))
-        self._add_peaks(demand.arrival_ns, requests, client_gone=more[added.CLIENT_GONE_ALL] > 0)
+        if self._attempts is None:
+            self._add_peaks(demand.arrival_ns, requests, client_gone=more[added.CLIENT_GONE_ALL] > 0)
 
     def _add_bytes(self, demand: Demand, requests: Requests, first: int, more: NDArray[np.int64]) -> None:
         """Add the request bytes of the rows served and the response bytes of those completed, from `first` on."""
@@ -202,9 +226,10 @@ class Tally:
         completed = counts[added.COMPLETED]
         places_ns = pool.standing * pool.places * span_ns if not pool.launches else time.there_ns
         busy_ns = sums[added.BUSY] if len(self._sums.busy_until_ns) else sums[added.IN_SERVICE]
-        self._check(counts, sums, time, busy_ns)
+        if self._attempts is None:
+            self._check(counts, self._claims(counts, sums, time, busy_ns))
         exact = completed <= len(self._sums.kept_ns)
-        return Measured(
+        measured = Measured(
             span_ns=span_ns,
             requests=counts[added.REQUESTS],
             completed=completed,
@@ -244,6 +269,51 @@ class Tally:
                 data_out_bytes=self._data_out,
             ),
         )
+        return measured if self._attempts is None else self._with_attempts(measured, self._attempts, time)
+
+    def _with_attempts(self, measured: Measured, attempts: AttemptTally, time: InstanceTime) -> Measured:
+        """The same with what depends on attempts, places and instances."""
+        found, pool, billing, span_ns = attempts.finish(), self._pool, self._billing, measured.span_ns
+        self._check(self._sums.counts.tolist(), attempts.claims(time))
+        standing_ns = pool.standing * span_ns
+        usage = replace(
+            measured.usage,
+            served=measured.usage.served + found.served_tries,
+            on_demand_ns=found.on_demand_ns,
+            standing_ns=found.standing_ns,
+            instance_ns=standing_ns if pool.launches else time.billed_ns,
+            data_in_bytes=measured.usage.data_in_bytes + found.data_in_bytes,
+        )
+        if billing.of_instances:
+            active_launched_ns = found.active_ns - found.active_standing_ns
+            usage = replace(
+                usage,
+                instance_ns=time.billed_ns,
+                active_ns=found.active_ns + (time.starting_ns if billing.bills_startup else 0),
+                idle_standing_ns=standing_ns - found.active_standing_ns,
+                idle_on_demand_ns=max(0, time.there_ns - standing_ns - time.starting_ns - active_launched_ns),
+                standing_there_ns=standing_ns,
+            )
+        scales = pool.scaling is not None
+        return replace(
+            measured,
+            failed_launches=measured.failed_launches + found.failed_tries,
+            penalty_ns=found.penalty_ns,
+            in_service_ns=found.occupied_ns,
+            client_gone_ns=found.client_gone_ns,
+            places_ns=pool.places * (time.there_ns if pool.launches else time.there_ns - time.starting_ns),
+            busy_ns=found.busy_ns,
+            concurrency_max=attempts.occupied_max(),
+            client_gone_max=attempts.client_gone_max(),
+            usage=usage,
+            tries=found.tries,
+            throttled_tries=found.throttled_tries,
+            retried=found.retried,
+            scales=scales,
+            launched=time.launched_inside if scales or pool.launches else None,
+            scale_outs=found.scale_outs if scales else None,
+            scale_ins=found.scale_ins if scales else None,
+        )
 
     def _percentiles(self, completed: int, exact: bool) -> tuple[tuple[Level, int], ...]:
         levels = [level for level in self._levels if level.enough(completed)] if completed else []
@@ -259,13 +329,10 @@ class Tally:
             values = [min(max(histogram.quantile_ns(level.share), least), greatest) for level in levels]
         return tuple(zip(levels, values, strict=True))
 
-    def _check(self, counts: list[int], sums: list[int], time: InstanceTime, busy_ns: int) -> None:
-        """Conservation of requests, and Little's law between requests and instances, to the nanosecond."""
-        ended = counts[added.COMPLETED] + counts[added.TIMED_OUT] + counts[added.EXPIRED]
-        ended += sum(counts[added.THROTTLED :])
-        claims = {
-            "every request ends in exactly one way": (counts[added.REQUESTS], ended),
-            "every latency is in the histogram": (counts[added.COMPLETED], int(self._sums.histogram.sum())),
+    @staticmethod
+    def _claims(counts: list[int], sums: list[int], time: InstanceTime, busy_ns: int) -> dict[str, tuple[int, int]]:
+        """Little's law between requests and instances of a plain pool, to the nanosecond."""
+        return {
             "a served request occupies its place for its service time": (0, counts[added.MISSERVED]),
             "an instance was launched for each cold request": (counts[added.COLD_ALL], time.launched),
             "launches fail on both sides": (counts[added.FAILED_ALL], time.failed),
@@ -275,7 +342,16 @@ class Tally:
             ),
             "instances are there while they start or serve": (0, max(0, busy_ns + time.starting_ns - time.there_ns)),
         }
-        for claim, (expected, found) in claims.items():
+
+    def _check(self, counts: list[int], claims: dict[str, tuple[int, int]]) -> None:
+        """Conservation of requests, and what else has to hold in every run."""
+        ended = counts[added.COMPLETED] + counts[added.TIMED_OUT] + counts[added.EXPIRED]
+        ended += sum(counts[added.THROTTLED :])
+        of_all = {
+            "every request ends in exactly one way": (counts[added.REQUESTS], ended),
+            "every latency is in the histogram": (counts[added.COMPLETED], int(self._sums.histogram.sum())),
+        }
+        for claim, (expected, found) in {**of_all, **claims}.items():
             if expected != found:
                 raise BrokenIdentityError(f"{claim}: {expected} is not {found}")
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+#: Mark of fields that are written down only if they are not 0: records of kinds of endpoint that had nothing to say in
+#: them stay what they were before there were such fields.
+IF_ANY: Final[dict[str, Any]] = {"written": "if any"}
 
 
 @dataclass(frozen=True)
@@ -17,14 +22,24 @@ class Usage:
     span_ns : int
         Length of the measured part. [ns]
     requests, served, completed : int
-        Requests that arrived; that got a place and were served, also if timed out; that completed.
+        Requests that arrived; attempts of them that got a place and were served, also if timed out; requests that
+        completed.
     on_demand_ns, standing_ns : int
-        Billed time of the requests served on launched and on standing instances, each request rounded up to the
-        platform's granularity. [ns]
+        Billed time of the attempts served on launched and on standing instances, each rounded up to the platform's
+        granularity; 0 where instances are billed, not requests. [ns]
     instance_ns : int
-        Time that standing instances were there, summed over instances. [ns]
+        Time of instances that is billed because they are there, summed over instances: of a pool that launches on
+        demand the standing ones, of a container service all, of a pool that scales each from launch until gone, one
+        minute at least. [ns]
     data_in_bytes, data_out_bytes : int
-        Request bytes of every request served; response bytes of every request completed. [B]
+        Request bytes of every attempt served; response bytes of every request completed. [B]
+    active_ns : int
+        Of a container service: time of instances with a request in service, and starting if that is billed. [ns]
+    idle_standing_ns, idle_on_demand_ns : int
+        Of a container service: the rest of the time of standing instances, and of launched ones once they are ready.
+        [ns]
+    standing_there_ns : int
+        Of a container service: the part of `instance_ns` that standing instances make. [ns]
     """
 
     span_ns: int
@@ -36,6 +51,10 @@ class Usage:
     instance_ns: int = 0
     data_in_bytes: int = 0
     data_out_bytes: int = 0
+    active_ns: int = field(default=0, metadata=IF_ANY)
+    idle_standing_ns: int = field(default=0, metadata=IF_ANY)
+    idle_on_demand_ns: int = field(default=0, metadata=IF_ANY)
+    standing_there_ns: int = field(default=0, metadata=IF_ANY)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Usage)))

@@ -69,10 +69,8 @@ def provisioned_duration_item(memory_size: int) -> str:
     return f"serverless.provisioned_duration.{memory_size}MB"
 
 
-def function_item(
-    what: Literal["duration", "provisioned_allocation", "provisioned_duration"], architecture: str
-) -> str:
-    """Item of a GB-second of a function on an architecture."""
+def function_item(what: str, architecture: str) -> str:
+    """Item of a GB-second of a function: ``duration`` or so, on an architecture."""
     return f"function.{what}.{architecture}"
 
 

@@ -14,7 +14,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,7 @@ from simulator.measures.histogram import Histogram
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import Level
 from simulator.measures.timeline import Timeline
-from simulator.measures.usage import Usage
+from simulator.measures.usage import IF_ANY, Usage
 from simulator.study.folder import cannot_be_written
 from simulator.study.interrupts import put_off
 from simulator.study.replicate import Record
@@ -35,7 +35,6 @@ from simulator.study.replicate import Record
 #: Name of the file in the folder of a study.
 RECORDS: Final = "records.jsonl"
 _NOT_WRITTEN: Final = "it is not what was written"
-_SERIES: Final = tuple(f.name for f in fields(Timeline) if f.name not in {"period_ns", "horizon_ns"})
 
 
 def line_of(record: Record) -> bytes:
@@ -221,7 +220,7 @@ def _facts(record: Record) -> dict[str, Any]:
         "traffic": record.traffic,
         "measured": {name: _measured_facts(one) for name, one in record.measured.items()},
         "timelines": {
-            name: [one.period_ns, one.horizon_ns, *(getattr(one, series).tolist() for series in _SERIES)]
+            name: [one.period_ns, one.horizon_ns, *(series.tolist() for series in one.series() if series is not None)]
             for name, one in record.timelines.items()
         },
         "cold_starts": {
@@ -231,11 +230,17 @@ def _facts(record: Record) -> dict[str, Any]:
 
 
 def _measured_facts(measured: Measured) -> dict[str, Any]:
-    facts = {f.name: getattr(measured, f.name) for f in fields(Measured)}
+    facts = _written(measured)
     facts["percentiles_ns"] = [[str(level.share), value] for level, value in measured.percentiles_ns]
-    facts["usage"] = asdict(measured.usage)
+    facts["usage"] = _written(measured.usage)
     facts["histogram"] = _histogram_facts(measured.histogram)
     return facts
+
+
+def _written(of: Measured | Usage) -> dict[str, Any]:
+    """Fields and values, without those that are written only if there is anything in them."""
+    facts = {f.name: getattr(of, f.name) for f in fields(of)}
+    return {f.name: facts[f.name] for f in fields(of) if f.metadata != IF_ANY or facts[f.name] != f.default}
 
 
 def _histogram_facts(histogram: Histogram) -> list[list[int]]:

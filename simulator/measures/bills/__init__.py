@@ -1,0 +1,1 @@
+"""Lines of the bill, one module for each way to charge."""

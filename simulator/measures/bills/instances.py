@@ -1,0 +1,30 @@
+"""What an endpoint on instances is charged for: hours of instances, and their storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+from simulator.endpoints import Asynchronous, RealTime
+from simulator.measures.bills.line import Line
+from simulator.measures.usage import Usage
+from simulator.prices import PriceSheet, items
+from simulator.units import BYTES_PER_GB, NS_PER_SECOND
+
+_NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
+
+
+def lines(endpoint: RealTime | Asynchronous, usage: Usage, sheet: PriceSheet, month: Fraction) -> Iterator[Line]:
+    """Instances from launch until gone, idle or not, and the storage of each for the same time.
+
+    Where capacity follows the load it is the load that makes them, not time alone.
+    """
+    is_fixed = endpoint.autoscaling is None
+    price = sheet.price(items.instance_item(endpoint.instance_type))
+    yield Line("instance_hours", price, Fraction(usage.instance_ns, _NS_PER_HOUR), is_fixed)
+    if endpoint.volume_size:
+        # A volume is ordered and billed in whole GB of AWS's own; they are not the GB of data.
+        gigabytes = Fraction(endpoint.volume_size, BYTES_PER_GB)
+        quantity = gigabytes * Fraction(usage.instance_ns, NS_PER_SECOND) / month
+        yield Line("storage", sheet.price(items.STORAGE), quantity, is_fixed)
