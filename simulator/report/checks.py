@@ -28,14 +28,17 @@ def rules_of_thumb(reading: Reading) -> list[str]:
     """One sentence a rule: hours or seconds times price, offered load, Erlang B, idle instances gone, Little's law.
 
     None where something is uncertain: what was simulated is then the mean over many scenarios, none of which they fit.
+    None where clients try again or lose patience, and of endpoints that scale or queue: short formulas are wrong there.
     """
-    if reading.scenario.assumed:
+    if reading.scenario.assumed or reading.scenario.clients is not None:
         return []
     sentences = []
     for endpoint in reading.scenario.endpoints:
+        if endpoint.kind not in {"real_time", "serverless"} or not reading.scenario.pool(endpoint).is_plain:
+            continue
         if endpoint.kind == "real_time":
             sentences += _real_time(reading, endpoint)
-        else:
+        elif endpoint.kind == "serverless":
             sentences += _serverless(reading, endpoint)
     return sentences
 

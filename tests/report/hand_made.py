@@ -61,6 +61,8 @@ class HandMade:
             RealTime.model_validate({"name": REAL_TIME, "instance_type": "ml.m5.xlarge", "workers_per_instance": 4}),
         ]
         self.scenario: Any = SimpleNamespace(
+            clients=None,
+            pool=lambda endpoint: endpoint.pool(),
             name="by-hand",
             description="",
             endpoints=[endpoint for endpoint in endpoints if endpoint.name in values],
