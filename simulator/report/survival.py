@@ -52,12 +52,12 @@ def survival(result: Stressed) -> Survival:
     first, rivals = survivors[0], survivors[1:]
     cost = f"{in_words(reading.estimate(first, 'monthly_cost'), 'USD')} a month without stress"
     if not rivals:
-        return Survival((first,), first, True, (f"Only {first} survives all stresses: {cost}.", *before))
+        return Survival((first,), first, True, (f"Only {first} survives {_all(result)}: {cost}.", *before))
     # One comparison with each rival: together they hold with the confidence of the scenario (Bonferroni).
     level = 1 - (1 - result.plan.scenario.confidence) / len(rivals)
     leads = {rival: cost_difference(reading, rival, first, level) for rival in rivals}
     close = [rival for rival, lead in leads.items() if lead.low is None or lead.low <= 0]
-    text = f"{_listed(survivors)} survive all stresses."
+    text = f"{_listed(survivors)} survive {_all(result)}."
     if close:
         apart = "; ".join(f"{rival} less {first}: {_apart(leads[rival])}" for rival in close)
         cheapest = (
@@ -78,8 +78,12 @@ def _apart(lead: Estimate) -> str:
 def _nobody(result: Stressed) -> str:
     open_ = [name for name, verdict in result.verdicts.items() if verdict is not Verdict.NOT_MET]
     if not open_:
-        return "No endpoint survives all stresses."
-    return f"No endpoint is shown to survive all stresses; undecided: {_listed(open_)}."
+        return f"No endpoint survives {_all(result)}."
+    return f"No endpoint is shown to survive {_all(result)}; undecided: {_listed(open_)}."
+
+
+def _all(result: Stressed) -> str:
+    return "all stresses that were tried" if result.plan.left_out else "all stresses"
 
 
 def _before(result: Stressed, reading: Reading) -> tuple[str, ...]:
@@ -111,7 +115,7 @@ def headline(result: Stressed, endpoint: str) -> str:
     broken = names[Outcome.BROKEN_ALREADY] + names[Outcome.BREAKS]
     told = []
     if result.verdicts[endpoint] is Verdict.MET:
-        told.append("survives all stresses")
+        told.append(f"survives {_all(result)}")
     elif broken:
         told.append(f"breaks under {', '.join(broken)}")
     for what, outcome in (

@@ -17,6 +17,7 @@ from simulator.questions.plan.plan import Planned, plan, tighter
 from simulator.questions.plan.racing import State
 from simulator.questions.plan.robust import SCENARIO, Robust, robust, stresses_of
 from simulator.report import plan as report
+from simulator.report.figures.plan import cost_against
 from simulator.report.plan import answer
 from simulator.scenario.loading import load_scenario, read_source
 from simulator.scenario.plan import MeasuredByMemory
@@ -305,6 +306,32 @@ def test_other_kinds_of_endpoints_are_candidates_as_they_are() -> None:
     assert [("lambda", {})] == [(one.name, one.values) for one in choice.candidates if one.origin == "lambda"]
     with pytest.raises(InputError, match="lambda is of kind function, which a plan takes as it is"):
         choice_of(read_source(given), {}, ["lambda.memory_size=2048MB"])
+
+
+def test_the_figure_names_the_objective_that_is_missed() -> None:
+    """Three servers of one erlang lose too much; nine of three times its work lose hardly any, too slowly."""
+    slow = {**LOSS["endpoints"][0], "name": "slow", "service_time": "3s", "instance_type": "ml.m5.large"}
+    given = {
+        **LOSS,
+        "endpoints": [*LOSS["endpoints"], slow],
+        "objectives": ["throttled_fraction < 2%", "p50 < 2s"],
+        "plan": {
+            "candidates": [
+                {"endpoint": "m5", "initial_instance_count": [3, 9]},
+                {"endpoint": "slow", "initial_instance_count": 9},
+            ],
+            "judged_by": "mean",
+        },
+    }
+    found = planned(given, with_price_of_objective=False)
+    points = [(name, report.state_of(found, name), found.cost(name), found.cost(name)) for name in found.samples]
+    figure = cost_against(points, "monthly_cost", "USD")
+    words = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {
+        "the plan: m5-xlarge-x9-w1",
+        "misses throttled_fraction: m5-xlarge-x3-w1",
+        "misses p50: m5-large-x9-w1",
+    } == words
 
 
 def test_memory_in_proportion_up_to_one_core() -> None:

@@ -18,6 +18,7 @@ from simulator.questions.stress.breaking import Break, Outcome
 from simulator.questions.stress.planned import planned
 from simulator.questions.stress.stress import stress
 from simulator.questions.stress.stressed import Stressed
+from simulator.report.figures.stressing import figures
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.model import Scenario
 from simulator.study.results import Study
@@ -393,3 +394,24 @@ def test_without_objectives_nothing_can_break() -> None:
     """And that is told."""
     with pytest.raises(InputError, match=r"scenario small has no objectives, so nothing in it can break"):
         planned(scenario(objectives=[]))
+
+
+def test_figures_tell_what_was_broken_before_from_what_breaks() -> None:
+    """One place loses two thirds of 2 erlangs: a limit of 1 % is missed without any stress; 10 places break later.
+
+    Its line has no mark where it would reach a limit that it never keeps to, and with four times the limit or more it
+    is said to lie above the frame.
+    """
+    two = [{**loss().resolved()["endpoints"][0], "name": f"c{places}", "max_concurrency": places} for places in (10, 1)]
+    result = stress(planned(loss(endpoints=two, baseline="c10"), refine=False), run_all)
+    assert cf.erlang_b(1, LOAD) > 4 * 0.01
+    (figure,) = (one for name, one in figures(result) if name == "stress-growth")
+    title, detail = (text.get_text().replace("\n", " ") for text in figure.texts)
+    assert title.startswith("More traffic: 1 of 2 endpoints break, first c10: throttled at ")
+    assert title.endswith("; 1 broken already")
+    assert detail.endswith("; above the frame: c1")
+    marks = [line for line in figure.axes[0].get_lines() if line.get_marker() not in ("None", "", None)]
+    assert 1 == len(marks)
+    alone = stress(planned(loss(endpoints=two[1:], baseline="c1"), refine=False), run_all)
+    (figure,) = (one for name, one in figures(alone) if name == "stress-growth")
+    assert "More traffic: every endpoint misses an objective without it" == figure.texts[0].get_text()

@@ -221,6 +221,7 @@ def test_traffic_that_cannot_begin_at_its_peak_is_refused(traffic: dict[str, Any
     assert [("cold_at_peak", reason)] == [(one.name, why) for one, why in plan.left_out]
     result = put_to(plan, lambda scenarios: [run(one, replications=2) for one in scenarios])
     text = " ".join(report.as_text(result).split())
+    assert "all stresses that were tried" in text
     assert "Not tried: cold_at_peak, which cannot be put on this traffic (see Stresses)." in text
     assert f"cold_at_peak (cold at the peak) is left out: {reason}." in text
     assert [{"name": "cold_at_peak", "reason": reason}] == report.facts(result)["left_out"]

@@ -69,7 +69,7 @@ def result(
 ) -> Any:
     """What survival is told of: verdicts on the serverless and the real-time endpoint made by hand."""
     study = made(**changed)
-    plan = SimpleNamespace(scenario=study.scenario, endpoints=(SERVERLESS, REAL_TIME))
+    plan = SimpleNamespace(scenario=study.scenario, endpoints=(SERVERLESS, REAL_TIME), left_out=())
     both = dict(zip((SERVERLESS, REAL_TIME), verdicts, strict=True))
     return SimpleNamespace(plain=study, plan=plan, verdicts=both, cells=cells)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.report.figures import style
 from simulator.report.figures.plane import _scale, _sides
 from simulator.report.numbers import dollars
+from simulator.report.plan import state_of
 from simulator.report.reading import in_words, limit_in_words
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ _LOOKS: Final = {
     "the plan": ("#009E73", "*"),
     "as cheap": ("#0072B2", "o"),
     "dearer": ("#7F7F7F", "s"),
-    "misses": ("#D55E00", "X"),
     "undecided": ("#CC79A7", "D"),
 }
+#: The same of those that miss an objective, one an objective, over and over.
+_MISSES: Final = (("#D55E00", "X"), ("#E69F00", "P"), ("#8C510A", "v"))
 
 
 def figure_files(found: Planned) -> Iterator[tuple[str, bytes]]:
@@ -40,7 +42,7 @@ def figure_files(found: Planned) -> Iterator[tuple[str, bytes]]:
         return
     objective = found.objectives[number]
     points = [
-        (name, found.race.runners[name].state or "", found.cost(name), found.judgements(name)[number].estimate)
+        (name, state_of(found, name), found.cost(name), found.judgements(name)[number].estimate)
         for name in found.samples
     ]
     unit = objective.measure.unit
@@ -63,7 +65,7 @@ def cost_against(
     Parameters
     ----------
     points : sequence of (name, state, monthly cost [USD], measure [unit])
-        With intervals; a state is one of those of a race.
+        With intervals; a state is one of those of a race, or which measure misses its objective.
     measure, unit : str
         What is drawn upwards, and its unit as in the catalogue.
     limit : float or None
@@ -83,8 +85,11 @@ def cost_against(
         style.no_data(axes)
         style.headline(figure, title)
         return figure
+    states = list(dict.fromkeys(one[1] for one in shown))
+    missing = [state for state in states if state not in _LOOKS]
+    looks = _LOOKS | {state: _MISSES[place % len(_MISSES)] for place, state in enumerate(missing)}
     for _, state, cost, value in shown:
-        colour, marker = _LOOKS.get(state, ("#000000", "P"))
+        colour, marker = looks[state]
         is_plan = state == "the plan"
         axes.errorbar(
             cost.value or 0.0,
@@ -111,14 +116,14 @@ def cost_against(
     axes.grid(color=style.FAINT, linewidth=0.8)
     axes.set_xlabel(f"cost [USD a month of {month}]")
     axes.set_ylabel(f"{measure} of one replication, mean")
-    states = [state for state in _LOOKS if any(one[1] == state for one in shown)]
+    present = [state for state in looks if state in states]
     handles = [
-        Line2D([], [], color=_LOOKS[state][0], marker=_LOOKS[state][1], linestyle="none", markersize=9)
-        for state in states
+        Line2D([], [], color=looks[state][0], marker=looks[state][1], linestyle="none", markersize=9)
+        for state in present
     ]
-    labels = [_label(state, [name for name, at, *_ in shown if at == state]) for state in states]
+    labels = [_label(state, [name for name, at, *_ in shown if at == state]) for state in present]
     style.legend_below(figure, handles, labels)
-    detail = "crosses: intervals over replications; left is cheaper, down is better"
+    detail = "bars: intervals over replications; left is cheaper, down is better"
     if limit is not None:
         detail += f"; hatched: beyond the objective, {limit_in_words(limit, unit)}"
     if plan is not None:

@@ -52,9 +52,11 @@ def cold_by_hour(hours: Sequence[Hour], finding: str) -> Figure:
     else:
         style.no_data(above)
     below.bar([one.hour + 0.5 for one in hours], [one.completed for one in hours], width=0.8, color=style.FAINT)
-    below.set_ylabel("requests a day")
+    below.set_ylabel("requests")
     below.set_xlabel("hour of the day")
     below.set_xlim(0, 24)
     below.set_xticks(range(0, 25, 3), [f"{hour:02d}:00" for hour in range(0, 25, 3)])
-    style.headline(figure, finding, "Point: mean over replications; bar: its interval. Grey: completed requests a day.")
+    below.yaxis.set_major_formatter(lambda value, position: f"{value:,.10g}")
+    detail = "Point: over all replications; bar: its interval. Grey: completed requests in that hour."
+    style.headline(figure, finding, detail)
     return figure

@@ -167,6 +167,7 @@ def under_stress(
     figure, all_axes = style.blank(1.1 + 1.9 * len(panels), len(panels))
     names = dict(zip(endpoints, style.unique(list(endpoints)), strict=True))
     drawn: dict[str, Any] = {}
+    above: dict[str, None] = {}
     for axes, panel in zip(all_axes, panels, strict=True):
         for name, line in panel.lines.items():
             looks = style.look(list(endpoints).index(name))
@@ -185,6 +186,7 @@ def under_stress(
                 )
             drawn[name] = Line2D([], [], color=looks.colour, linestyle=looks.line, marker=looks.marker, linewidth=1.6)
         _limited(axes, panel)
+        above |= dict.fromkeys(_above(panel, axes.get_ylim()[1]))
         axes.set_ylabel(panel.label, fontsize=9)
         axes.grid(color=style.FAINT, linewidth=0.8)
     last = all_axes[-1]
@@ -196,8 +198,17 @@ def under_stress(
     last.set_xlim(min(places) - room, max(places) + room)
     shown = [name for name in endpoints if name in drawn]
     style.legend_below(figure, [drawn[name] for name in shown], [names[name] for name in shown])
-    style.headline(figure, title, "means over replications with their intervals; a mark where a limit is reached")
+    detail = "means over replications with their intervals; a mark where a limit is reached"
+    if above:
+        detail += f"; above the frame: {', '.join(names[name] for name in above)}"
+    style.headline(figure, title, detail)
     return figure
+
+
+def _above(panel: Panel, top: float) -> list[str]:
+    """Endpoints whose whole line lies above a panel."""
+    known = {name: [value for value in line.value if value is not None] for name, line in panel.lines.items()}
+    return [name for name, values in known.items() if values and min(values) > top]
 
 
 def _numbers(values: Sequence[float | None]) -> Any:
@@ -216,11 +227,12 @@ def _limited(axes: Axes, panel: Panel) -> None:
     axes.axhline(panel.limit, color=style.INK, linewidth=1.2, linestyle="--")
     axes.annotate(
         panel.objective,
-        xy=(1, panel.limit),
+        # On the side of the mild severities: on the other lines go through the limit.
+        xy=(0, panel.limit),
         xycoords=("axes fraction", "data"),
-        xytext=(-4, 3),
+        xytext=(4, 3),
         textcoords="offset points",
-        ha="right",
+        ha="left",
         fontsize=8.5,
         color=style.INK,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},

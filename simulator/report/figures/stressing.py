@@ -59,14 +59,20 @@ def _of_stress(result: Stressed, stress: Stress) -> Figure:
 
 
 def _finding(result: Stressed, stress: Stress) -> str:
-    """Who breaks first; or that nobody does."""
+    """Who breaks first, or that nobody does; those that miss an objective without it are counted apart."""
     cells = [result.cell(name, stress.name) for name in result.plan.stressed(stress)]
-    broken = [cell for cell in cells if cell.outcome in (Outcome.BREAKS, Outcome.BROKEN_ALREADY)]
+    broken = [cell for cell in cells if cell.outcome is Outcome.BREAKS]
+    before = sum(cell.outcome is Outcome.BROKEN_ALREADY for cell in cells)
     if broken:
         first = min(broken, key=lambda cell: stress.place(_mildest(cell)))
-        return f"{len(broken)} of {len(cells)} endpoints break, first {first.endpoint}: {cell_words(first)}"
-    hold = all(cell.outcome is Outcome.HOLDS for cell in cells)
-    return "no objective breaks" if hold else "no objective is known to break"
+        words = f"{len(broken)} of {len(cells)} endpoints break, first {first.endpoint}: {cell_words(first)}"
+    elif before == len(cells):
+        return "every endpoint misses an objective without it"
+    else:
+        hold = all(cell.outcome in (Outcome.HOLDS, Outcome.BROKEN_ALREADY) for cell in cells)
+        words = "no objective breaks" if hold else "no objective is known to break"
+        words += " that holds without it" if before else ""
+    return f"{words}; {before} broken already" if before else words
 
 
 def _mildest(cell: Cell) -> float:
@@ -86,7 +92,8 @@ def _panel(result: Stressed, stress: Stress, number: int, objective: Objective) 
     for name in result.plan.stressed(stress):
         seen = result.at(stress, name)
         estimates = [one.judgements[number].estimate for one in seen.values()]
-        at = result.cell(name, stress.name).breaks[number].at
+        found = result.cell(name, stress.name).breaks[number]
+        at = found.at if found.outcome is Outcome.BREAKS else None
         lines[name] = Line(
             place=tuple(stress.place(severity) for severity in seen),
             value=tuple(scaled(one.value) for one in estimates),
