@@ -110,3 +110,85 @@ def measured(
         "client_gone_max": most(gone),
         "instances_max": most(there),
     }
+
+
+def attempted(
+    pool: Pool,
+    demand: Demand,
+    run: Run,
+    from_ns: int,
+    until_ns: int,
+    overhead_ns: int = 0,
+    limits_ns: tuple[int, ...] = (),
+    levels: tuple[Level, ...] = LEVELS,
+) -> dict[str, Any]:
+    """The same of pools whose requests may be tried again, without batches; `waiting_ns` counts from first arrivals."""
+    settings = (from_ns, until_ns, overhead_ns, limits_ns, levels)
+    found = measured(pool, demand, run, *settings)
+    rows, tries, instances = run.requests, run.tries, run.instances
+    arrivals, startups = demand.arrival_ns.tolist(), demand.column("startup_ns").tolist()
+    last_at = list(arrivals)
+    for number, after in zip(tries.number.tolist(), tries.next_ns.tolist(), strict=True):
+        last_at[number] = after
+    made = [(number, last_at[number], rows, number, True) for number in range(len(rows))]
+    made += [(int(tries.number[k]), int(tries.at_ns[k]), tries, k, False) for k in range(len(tries))]
+    occupied: list[Interval] = []
+    in_service: list[Interval] = []
+    gone: list[Interval] = []
+    of_instance: dict[int, list[Interval]] = {}
+    penalty = failed = earlier = turned_away = spilt = 0
+    waited, latencies = [], []
+    for number, at, of, k, is_last in made:
+        start, response, release, place = (
+            int(column[k]) for column in (of.start_ns, of.response_ns, of.release_ns, of.instance)
+        )
+        counts = arrivals[number] >= from_ns
+        if not is_last:
+            earlier += counts
+            turned_away += counts and of.outcome[k] == Outcome.THROTTLED
+        if of.is_cold[k]:
+            occupied.append(clip((at, at + startups[number]), from_ns, until_ns))
+            failed += counts and start == NONE and place != NONE
+        if start != NONE:
+            in_service.append(clip((start, release), from_ns, until_ns))
+            of_instance.setdefault(place, []).append(in_service[-1])
+            if of.outcome[k] == Outcome.TIMED_OUT:
+                gone.append(clip((max(start, response), release), from_ns, until_ns))
+            if is_last and counts:
+                spilt += pool.launches and place >= pool.standing > 0
+                if of.outcome[k] == Outcome.COMPLETED:
+                    waited.append(start - arrivals[number])
+                    latencies.append(response - arrivals[number])
+                    penalty += (start - at) * bool(of.is_cold[k])
+    lives = list(
+        zip(instances.launch_ns.tolist(), instances.ready_ns.tolist(), instances.gone_ns.tolist(), strict=True)
+    )
+    there = length([clip((launch, end), from_ns, until_ns) for launch, _, end in lives])
+    ready = length([clip((at, end), from_ns, until_ns) for _, at, end in lives])
+    inside = [launch for launch, _, _ in lives[pool.standing :] if from_ns <= launch < until_ns]
+    capacity, outs, ins = pool.standing, 0, 0
+    for at, after in zip(run.changes.at_ns.tolist(), run.changes.capacity.tolist(), strict=True):
+        outs += from_ns <= at < until_ns and after > capacity
+        ins += from_ns <= at < until_ns and after < capacity
+        capacity = after
+    return {
+        **found,
+        "spillover": spilt,
+        "failed_launches": failed,
+        "waiting_ns": sum(waited),
+        "latency_ns": sum(latencies) + overhead_ns * len(latencies),
+        "penalty_ns": penalty,
+        "in_service_ns": length(in_service),
+        "client_gone_ns": length(gone),
+        "busy_ns": sum(union(intervals) for intervals in of_instance.values()),
+        "places_ns": pool.places * (there if pool.launches else ready),
+        "concurrency_max": most([*in_service, *occupied] if pool.launches else in_service),
+        "client_gone_max": most(gone),
+        "tries": earlier,
+        "throttled_tries": turned_away,
+        "retried": len({n for n in tries.number.tolist() if arrivals[n] >= from_ns}),
+        "scales": pool.scaling is not None,
+        "launched": len(inside),
+        "scale_outs": outs if pool.scaling else None,
+        "scale_ins": ins if pool.scaling else None,
+    }
