@@ -106,6 +106,49 @@ def test_what_never_varies_is_one_value_and_what_nobody_needs_is_not_drawn() -> 
     assert (1, 1) == (len(draw_demand(one, "s").routing), len(draw_demand(one, "s").idle_timeout_ns))
 
 
+@pytest.mark.parametrize(
+    ("most", "scheduled", "draws"),
+    [(1, 1, False), (3, 1, True), (1, 4, True)],
+    ids=["one", "three", "four by schedule"],
+)
+def test_an_endpoint_that_may_have_several_instances_chooses_among_them(most: int, scheduled: int, draws: bool) -> None:
+    """A random choice is drawn where there can ever be one, however many instances there are at first."""
+    scales = {
+        "name": "scales",
+        "kind": "real_time",
+        "instance_type": "ml.m5.xlarge",
+        "autoscaling": {
+            "max_capacity": most,
+            "scheduled_actions": [{"at": "00:01", "max_capacity": scheduled}],
+        },
+    }
+    demand = draw_demand(scenario(endpoints=[scales]), "scales")
+    assert (len(demand) if draws else 1) == len(demand.routing)
+
+
+def test_patience_does_not_depend_on_the_size_of_blocks() -> None:
+    """Of the client or of the platform, whichever is shorter."""
+    queueing = {
+        "name": "queueing",
+        "kind": "serverless",
+        "platform": "generic",
+        "memory_size": "2048MB",
+        "max_concurrency": 5,
+        "at_limit": "queue",
+        "patience": "3s",
+    }
+    clients = {"retries": {}, "patience": {"kind": "exponential", "mean": "4s"}}
+    patient = scenario(endpoints=[queueing], clients=clients)
+    blocks = list(replication_blocks(patient, 0, block=1000))
+    joined = Demand.joined([one["queueing"] for one in blocks])
+    whole = draw_demand(patient, "queueing")
+    assert len(blocks) > 2
+    for field in fields(Demand):
+        np.testing.assert_array_equal(getattr(whole, field.name), getattr(joined, field.name))
+    assert 3_000_000_000 == whole.patience_ns.max()
+    assert len(np.unique(whole.patience_ns)) > len(whole) / 3
+
+
 def test_service_times_and_lifetimes_last_a_nanosecond_at_least() -> None:
     """A service time of 0 s is 1 ns, a startup of 0 s is 0 ns (model.md 1)."""
     one = scenario(model={"service_time": "0s", "startup_time": "0s"})
