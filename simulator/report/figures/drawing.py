@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,6 +100,14 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
     # The series are those of replication 0.
     scenario = reading.scenario.realised(0)
     counts = {name: frame[name].to_numpy(np.int64) for name in ("arrivals", "cold_starts", "throttled", "timed_out")}
+    later: dict[str, Any] = {}
+    for name, column, kind in (
+        ("throttled_attempts", "throttled_attempts", np.int64),
+        ("waiting", "requests_waiting", np.float64),
+        ("capacity", "capacity", np.float64),
+    ):
+        if column in frame:
+            later[name] = frame[column].to_numpy(kind)
     states = {name: frame[f"instances_{name}"].to_numpy(np.float64) for name in ("busy", "starting", "idle")}
     expected = [
         scenario.traffic.expected_count(float(start), float(start + length), scenario.clock) / length
@@ -111,6 +119,7 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
         expected_rate=np.array(expected, np.float64),
         **counts,
         **states,
+        **later,
     )
 
 

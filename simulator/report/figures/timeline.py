@@ -1,4 +1,4 @@
-"""One replication over clock time: traffic, instances by state, and what went badly, minute by minute."""
+"""One replication over clock time: traffic, instances by state, who waits, and what went badly, minute by minute."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _TROUBLES: Final[tuple[tuple[str, str, Any], ...]] = (
     ("throttled", "#D55E00", (0, (4, 1))),
     ("timed out", "#000000", (0, (1, 1))),
     ("expired", "#CC79A7", (0, (6, 1, 1, 1))),
+    ("throttled attempts", "#56B4E9", (0, (2, 1))),
 )
 #: Rare events are counted over longer steps than the rest, so that they can be told apart.
 _TROUBLE_STEPS: Final = 144
@@ -44,6 +45,11 @@ class Timeline:
         Instances by state, the mean over the period; None where the state is not recorded.
     cold_starts, throttled, timed_out, expired : ndarray of int64, shape (n,), or None
         Requests in each period.
+    throttled_attempts : ndarray of int64, shape (n,), or None
+        Attempts turned away in each period; drawn where they are not the throttled requests.
+    capacity, waiting : ndarray of float64, shape (n,), or None
+        Instances that scaling wants, and requests that wait, the mean over the period; drawn where they are there, the
+        waiting requests in a panel of their own.
     expected_rate : ndarray of float64, shape (n,), or None
         Expected arrival rate. [1/s]
     """
@@ -58,6 +64,9 @@ class Timeline:
     throttled: NDArray[np.int64] | None = None
     timed_out: NDArray[np.int64] | None = None
     expired: NDArray[np.int64] | None = None
+    throttled_attempts: NDArray[np.int64] | None = None
+    capacity: NDArray[np.float64] | None = None
+    waiting: NDArray[np.float64] | None = None
     expected_rate: NDArray[np.float64] | None = None
 
 
@@ -73,10 +82,14 @@ def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> 
     capacity : float or None
         Most instances (or places) there can be, drawn as a line if it is near.
     """
-    figure, (rate, instances, troubles) = style.blank(7.2, 3, ratios=(1.0, 1.3, 1.0))
+    if series.waiting is None:
+        figure, panels = style.blank(7.2, 3, ratios=(1.0, 1.3, 1.0))
+    else:
+        figure, panels = style.blank(8.6, 4, ratios=(1.0, 1.3, 0.8, 1.0))
+    rate, instances, *others, troubles = panels
     count = len(series.arrivals)
     if not count:
-        for axes in (rate, instances, troubles):
+        for axes in panels:
             style.no_data(axes)
         style.headline(figure, f"One replication of {endpoint}")
         return figure
@@ -99,9 +112,14 @@ def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> 
     rate.set_ylabel("arrivals [1/s]")
 
     _stack(instances, series, when, together, capacity)
+    if series.waiting is not None:
+        waiting = _means(series.waiting, together)
+        others[0].stairs(waiting, when, baseline=None, color=style.look(0).colour, linewidth=1.1)
+        others[0].set_ylim(0, max(float(waiting.max()), 1e-9) * 1.12)
+        others[0].set_ylabel("waiting requests")
     _troubles(troubles, series, -(-count // _TROUBLE_STEPS))
     _clock_axis(troubles, series.starts_at)
-    for axes in (rate, instances, troubles):
+    for axes in panels:
         axes.set_xlim(when[0], when[-1])
         axes.grid(axis="y", color=style.FAINT, linewidth=0.8)
     style.headline(
@@ -120,6 +138,10 @@ def _stack(axes: Axes, series: Timeline, when: NDArray[np.float64], together: in
             floor = top
     axes.set_ylabel("instances")
     highest = float(floor.max())
+    if series.capacity is not None:
+        wanted = _means(series.capacity, together)
+        axes.stairs(wanted, when, baseline=None, color=style.INK, linewidth=1.2, label="capacity")
+        highest = max(highest, float(wanted.max()))
     if capacity is not None and capacity <= highest * 2:
         axes.axhline(capacity, color=style.INK, linewidth=1.2, linestyle="--", label=f"most: {capacity:g}")
         highest = max(highest, capacity)
@@ -135,7 +157,7 @@ def _troubles(axes: Axes, series: Timeline, together: int) -> None:
     absent = []
     for name, colour, line in _TROUBLES:
         values = getattr(series, name.replace(" ", "_"))
-        if values is None:
+        if values is None or (name == "throttled attempts" and np.array_equal(values, series.throttled)):
             continue
         sums = _sums(values, together)
         if not sums.any():
@@ -167,7 +189,7 @@ def _legend(axes: Axes) -> None:
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=4,
+        ncols=5,
         fontsize=9,
         borderaxespad=0.1,
         frameon=False,
