@@ -10,6 +10,7 @@ import pytest
 
 from simulator.report.figures.timeline import Timeline, timeline
 
+STATES = ["busy", "starting", "idle"]
 COUNTS = np.array([4, 9, 5])
 PLAIN = Timeline(
     starts_at=datetime.datetime(2026, 11, 2, tzinfo=datetime.UTC),
@@ -28,12 +29,12 @@ SCALED = replace(
 @pytest.mark.parametrize(
     ("series", "panels", "instances", "troubles"),
     [
-        (PLAIN, 3, ["busy", "starting", "idle"], ["throttled: 3"]),
-        (SCALED, 4, ["busy", "starting", "idle", "capacity"], ["throttled: 3", "throttled attempts: 6"]),
+        (PLAIN, 3, STATES, ["throttled: 3"]),
+        (SCALED, 4, [*STATES, "capacity"], ["throttled: 3", "throttled attempts: 6"]),
         (
             replace(SCALED, throttled_attempts=PLAIN.throttled),
             4,
-            ["busy", "starting", "idle", "capacity"],
+            [*STATES, "capacity"],
             ["throttled: 3"],
         ),
     ],
