@@ -93,9 +93,10 @@ class Bill:
         raise KeyError(name)
 
     def remarks(self) -> list[str]:
-        """One sentence for each price used that is not confirmed."""
+        """One sentence for each price used that is not confirmed, and for each whose tiers stand for a month's."""
         used = {line.price.item: line.price for line in self.lines}.values()
-        return [price.remark() for price in used if price.status is not Status.CONFIRMED]
+        doubtful = [price.remark() for price in used if price.status is not Status.CONFIRMED]
+        return [*doubtful, *(line.tier_remark() for line in self.lines if line.tier_remark())]
 
 
 def bill(

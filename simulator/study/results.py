@@ -239,12 +239,14 @@ class Study:
         return _frame(rows, {**dict.fromkeys(text, "string"), "is_fixed": "boolean", **numbers})
 
     def price_remarks(self) -> list[str]:
-        """One sentence for each item in use whose price is not confirmed."""
+        """One sentence for each item in use whose price is not confirmed, or was reckoned by tiers of a month."""
         sheet = self.scenario.price_sheet
         used = {line.price.item: line.price for s in self._samples.values() for b in s.bills for line in b.lines}
         if self.scenario.assumed:
             used |= {price.item: price for price in sheet.prices if price.item in used}
-        return [price.remark() for price in used.values() if price.status is not Status.CONFIRMED]
+        tiers = [line.tier_remark() for s in self._samples.values() for b in s.bills for line in b.lines]
+        doubtful = [price.remark() for price in used.values() if price.status is not Status.CONFIRMED]
+        return [*doubtful, *(remark for remark in dict.fromkeys(tiers) if remark)]
 
     def assumptions_drawn(self) -> pd.DataFrame:
         """What each replication drew for what is uncertain: a row a replication, a column an assumption.

@@ -65,6 +65,11 @@ def test_a_part_of_a_month_is_billed_by_the_month_that_it_would_make() -> None:
     tenth = bill(function(), Usage(MONTH_NS // 10, on_demand_ns=2 * 10**9 * SECOND), SHEET)
     assert month.exact_usd == 10 * tenth.exact_usd == tenth.exact_usd * tenth.months
     assert 2 * 10**9 * Fraction("0.0000166667") > tenth.exact_usd
+    assert [] == month.remarks() == bill(function(), Usage(DAY, on_demand_ns=10**6 * SECOND), SHEET).remarks()
+    assert [
+        "price of function.duration.x86 falls with the quantity of a month: the measured part costs its share of a "
+        "month like it"
+    ] == tenth.remarks()
 
 
 def test_infracost_provisioned_concurrency() -> None:

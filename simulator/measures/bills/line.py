@@ -44,3 +44,13 @@ class Line:
     def usd(self) -> float:
         """The same as a float64 [USD]."""
         return float(self.exact_usd)
+
+    def tier_remark(self) -> str:
+        """One sentence if tiers were reckoned with and the time was no month, else nothing."""
+        first = self.price.tiers[0].up_to if self.price.tiers else None
+        if first is None or self.months == 1 or self.quantity <= Fraction(first) * self.months:
+            return ""
+        return (
+            f"price of {self.price.item} falls with the quantity of a month: the measured part costs its share of a "
+            "month like it"
+        )
