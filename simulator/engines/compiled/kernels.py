@@ -7,5 +7,6 @@ from pathlib import Path
 from simulator.compiling import Kernels
 
 _HERE = Path(__file__).parent
-KERNELS = Kernels([*sorted(_HERE.glob("*.py")), _HERE.parent / "pool.py", _HERE.parent / "tables.py"])
+_NUMBERS = [_HERE.parent / f"{name}.py" for name in ("clients", "pool", "scaling", "tables")]
+KERNELS = Kernels([*sorted(_HERE.glob("*.py")), *_NUMBERS])
 kernel, rule = KERNELS.kernel, KERNELS.rule
