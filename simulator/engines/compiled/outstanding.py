@@ -20,11 +20,16 @@ BLOCK = 16
 
 def none_outstanding(instances: int) -> tuple[Ints, Ints, Ints]:
     """`held`, `least` and `sharing` for instances that hold nothing yet."""
+    return outstanding(np.zeros(instances, np.int64))
+
+
+def outstanding(counts: Ints) -> tuple[Ints, Ints, Ints]:
+    """`held`, `least` and `sharing` for instances that hold so many requests each."""
     blocks = 1
-    while blocks * BLOCK < instances:
+    while blocks * BLOCK < len(counts):
         blocks *= 2
     held = np.full(blocks * BLOCK, FOREVER, np.int64)
-    held[:instances] = 0
+    held[: len(counts)] = counts
     least, sharing = np.zeros(2 * blocks, np.int64), np.zeros(2 * blocks, np.int64)
     least[blocks:] = held.reshape(blocks, BLOCK).min(axis=1)
     sharing[blocks:] = (held.reshape(blocks, BLOCK) == least[blocks:, np.newaxis]).sum(axis=1)

@@ -1,0 +1,217 @@
+"""A pool of standing instances that is not plain, fed block by block: rows are held back until their end is decided."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.engines.compiled.growing import doubled
+from simulator.engines.compiled.standing_calendar.ending import RETRY
+from simulator.engines.compiled.standing_calendar.instances import Fleet, whole
+from simulator.engines.compiled.standing_calendar.rules import rows_of, rules_of
+from simulator.engines.compiled.standing_calendar.scaler import NEVER, Scaler
+from simulator.engines.compiled.standing_calendar.serving import DONE, STOPPED, run_calendar
+from simulator.engines.compiled.standing_calendar.state import (
+    END_COLUMNS,
+    FIRST,
+    MOMENT_AT,
+    MOMENT_KEY,
+    MOMENT_ROW,
+    MOMENT_SERIAL,
+    MOMENTS,
+    NEXT_ROW,
+    OPEN,
+    OUTCOME,
+    RANK_SHIFT,
+    REASON,
+    RELEASE,
+    RESPONSE,
+    SERIAL,
+    SERVED_BY,
+    START,
+    STATUS,
+    TRIED,
+    TRIES,
+    TRY,
+    TRY_AT,
+    TRY_ATTEMPT,
+    TRY_NEXT,
+    UNUSED_ROW,
+    WAITING,
+    empty_state,
+    with_more_attempts,
+)
+from simulator.engines.pool import Pool
+from simulator.engines.scaling import Metric
+from simulator.engines.tables import NONE, Changes, Demand, LaunchTimes, Requests, Settled, Tries
+from simulator.errors import InputError
+from simulator.units import FOREVER
+
+
+class StandingCalendar:
+    """The event calendar of a pool that does not launch.
+
+    Parameters
+    ----------
+    pool : Pool
+        Plain or not; not `launches`.
+    launch_times : LaunchTimes
+        Of the instances that scaling launches, in order of number.
+    room : int
+        Size of the growing arrays at the start, 1 or more; no row depends on it.
+    """
+
+    def __init__(self, pool: Pool, launch_times: LaunchTimes, room: int) -> None:
+        scaling = pool.scaling
+        watched = scaling.policies if scaling else ()
+        shares = sum(policy.metric is Metric.INVOCATIONS_PER_INSTANCE for policy in watched)
+        self._rules = rules_of(pool)
+        self._started = pool.places * self._rules.most
+        self._fleet = Fleet(pool, empty_state(room, shares))
+        self._scaler = Scaler(scaling, self._fleet, launch_times) if scaling else None
+        self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
+        self._rows = rows_of(self._demand)
+        self._until_ns = 0
+
+    def feed(self, demand: Demand) -> Settled:
+        """What is decided once the requests of the next block have arrived.
+
+        Raises
+        ------
+        InputError
+            If they begin before the last request fed, or one of them never arrives.
+        """
+        if len(demand) > 0:
+            self._enter(demand)
+            self._run(is_last=False)
+        return self._settled(is_last=False)
+
+    def finish(self) -> Settled:
+        """The rest, when no request follows the last block.
+
+        Raises
+        ------
+        InputError
+            If the end of a request is never decided.
+        """
+        self._run(is_last=True)
+        if self._fleet.state.ends[:, OPEN].any():
+            raise InputError("demand: requests wait for ever, for a service that never ends")
+        return self._settled(is_last=True)
+
+    def _enter(self, block: Demand) -> None:
+        first_ns, last_ns = int(block.arrival_ns[0]), int(block.arrival_ns[-1])
+        if first_ns < self._until_ns:
+            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._until_ns} ns")
+        if last_ns == FOREVER:
+            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
+        self._until_ns = last_ns
+        self._demand = Demand.joined([self._demand, block]) if len(self._demand) > 0 else block
+        self._rows = rows_of(self._demand)
+        self._rules = self._rules._replace(retry_key=np.uint64(block.retry_key[0]))
+        state = self._fleet.state
+        ends = np.zeros((len(block), END_COLUMNS + 1), np.int64)
+        ends[:, OPEN] = 1
+        self._fleet.state = state._replace(ends=np.concatenate([state.ends, ends]))
+
+    def _run(self, *, is_last: bool) -> None:
+        """Let everything happen that comes before the next arrival that is not known yet."""
+        fleet, scaler = self._fleet, self._scaler
+        while True:
+            until_ns, until_rank = scaler.next if scaler else NEVER
+            came_back = run_calendar(self._rules, self._rows, fleet.state, until_ns, until_rank, is_last)
+            if came_back == DONE:
+                return
+            if came_back == STOPPED and scaler:
+                scaler.meet()
+            else:
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """Room for all that one event may enter: moments that are past come off first, then arrays are doubled."""
+        state = self._fleet.state
+        counts = state.counts
+        if counts[UNUSED_ROW] == NONE:
+            state = with_more_attempts(state, len(state.attempts))
+        while counts[TRIES] + self._started + 1 > len(state.tries):
+            state = state._replace(tries=doubled(state.tries))
+        if counts[MOMENTS] + self._started + 3 > len(state.moments):
+            moments = state.moments[: counts[MOMENTS]]
+            rows = moments[:, MOMENT_ROW]
+            is_retry = moments[:, MOMENT_KEY] >> RANK_SHIFT == RETRY
+            rows = np.where(is_retry, 0, rows)
+            waits = (state.attempts[rows, STATUS] == WAITING) & (
+                state.attempts[rows, SERIAL] == moments[:, MOMENT_SERIAL]
+            )
+            left = moments[is_retry | waits]
+            # In order, they are a heap.
+            left = left[np.lexsort((left[:, MOMENT_KEY], left[:, MOMENT_AT]))]
+            state.moments[: len(left)] = left
+            counts[MOMENTS] = len(left)
+            while 2 * (len(left) + self._started + 3) > len(state.moments):
+                state = state._replace(moments=doubled(state.moments))
+        self._fleet.state = state
+
+    def _settled(self, *, is_last: bool) -> Settled:
+        """The oldest requests as far as they are decided, and what is known of instances since."""
+        state = self._fleet.state
+        undecided = np.flatnonzero(state.ends[:, OPEN])
+        n = int(undecided[0]) if len(undecided) else len(state.ends)
+        # The rows that have not arrived yet are undecided: there are none after a run.
+        demand, ends = self._demand.rows(0, n), state.ends[:n]
+        tries = self._tries_before(int(state.counts[FIRST]) + n)
+        state = self._fleet.state
+        self._demand = self._demand.rows(n, len(self._demand))
+        self._rows = rows_of(self._demand)
+        self._fleet.state = state._replace(ends=state.ends[n:].copy())
+        state.counts[FIRST] += n
+        state.counts[NEXT_ROW] -= n
+        launched_ns, numbers, gone = self._fleet.given_back(is_last=is_last)
+        return Settled(
+            demand=demand,
+            requests=_requests_of(ends),
+            launched_ns=whole(launched_ns),
+            gone=gone,
+            gone_numbers=whole(numbers),
+            until_ns=FOREVER if is_last else self._until_ns,
+            tries=tries,
+            changes=self._scaler.changes() if self._scaler else Changes.none(),
+        )
+
+    def _tries_before(self, number: int) -> Tries:
+        """The attempts of requests below a number, in order of request and attempt, which are then forgotten."""
+        state = self._fleet.state
+        count = int(state.counts[TRIES])
+        tries = state.tries[:count]
+        is_over = tries[:, TRIED] < number
+        over, left = tries[is_over], tries[~is_over]
+        if len(over) == 0:
+            return Tries.none()
+        # Attempts that keep their place in a queue have still to find their row.
+        waits = np.flatnonzero((state.attempts[:, STATUS] == WAITING) & (state.attempts[:, TRY] != NONE))
+        state.attempts[waits, TRY] = (np.cumsum(~is_over) - 1)[state.attempts[waits, TRY]]
+        state.tries[: len(left)] = left
+        state.counts[TRIES] = len(left)
+        over = over[np.lexsort((over[:, TRY_ATTEMPT], over[:, TRIED]))]
+        requests = _requests_of(over)
+        return Tries(
+            number=over[:, TRIED].copy(),
+            at_ns=over[:, TRY_AT].copy(),
+            next_ns=over[:, TRY_NEXT].copy(),
+            **{f.name: getattr(requests, f.name) for f in fields(Requests)},
+        )
+
+
+def _requests_of(rows: NDArray[np.int64]) -> Requests:
+    """The table of rows of `ends` or `tries`; none is cold."""
+    return Requests(
+        outcome=rows[:, OUTCOME].astype(np.int8),
+        reason=rows[:, REASON].astype(np.int8),
+        start_ns=rows[:, START].copy(),
+        response_ns=rows[:, RESPONSE].copy(),
+        release_ns=rows[:, RELEASE].copy(),
+        instance=rows[:, SERVED_BY].copy(),
+        is_cold=np.zeros(len(rows), np.bool_),
+    )

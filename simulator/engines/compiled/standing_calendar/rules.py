@@ -1,0 +1,93 @@
+"""What varies between the pools of a calendar, and the columns of demand that they read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.engines.clients import Patience
+from simulator.engines.compiled.rows import Column, column_of
+from simulator.engines.pool import OnGiveUp, OnTimeout, Pool, TimeoutFrom
+from simulator.engines.tables import Demand
+
+
+class Rules(NamedTuple):
+    """A pool for kernels.
+
+    Parameters
+    ----------
+    places, routing, queue_limit, timeout_ns, time_to_live_ns, cores, waits_for_capacity : int or bool
+        As in `Pool`.
+    from_arrival, leaves_at_limit, stops : bool
+        Of the timeout and of those who wait.
+    has_patience, answers_patience : bool
+        Whether patience runs while a request waits, and whether it runs until the response.
+    most, delay_ns, growth : int, int, float
+        Of batches; `most` is 1 without.
+    attempts, after_timeout, has_jitter, delays_ns, retry_key
+        Of clients that try again; `attempts` is 1 without. `delays_ns[j - 1]` follows attempt j before it is drawn.
+    """
+
+    places: int
+    routing: int
+    queue_limit: int
+    timeout_ns: int
+    time_to_live_ns: int
+    cores: int
+    waits_for_capacity: bool
+    from_arrival: bool
+    leaves_at_limit: bool
+    stops: bool
+    has_patience: bool
+    answers_patience: bool
+    most: int
+    delay_ns: int
+    growth: float
+    attempts: int
+    after_timeout: bool
+    has_jitter: bool
+    delays_ns: NDArray[np.float64]
+    retry_key: np.uint64
+
+
+def rules_of(pool: Pool) -> Rules:
+    """The rules of a pool; the key of the draws is that of the demand, and 0 here."""
+    batching, retries = pool.batching, pool.retries
+    return Rules(
+        places=pool.places,
+        routing=int(pool.routing),
+        queue_limit=pool.queue_limit,
+        timeout_ns=pool.timeout_ns,
+        time_to_live_ns=pool.time_to_live_ns,
+        cores=pool.cores,
+        waits_for_capacity=pool.waits_for_capacity,
+        from_arrival=pool.timeout_from is TimeoutFrom.ARRIVAL,
+        leaves_at_limit=pool.on_give_up is OnGiveUp.LEAVE,
+        stops=pool.on_timeout is OnTimeout.STOP,
+        has_patience=pool.patience is not Patience.NONE,
+        answers_patience=pool.patience is Patience.RESPONSE,
+        most=batching.most if batching else 1,
+        delay_ns=batching.delay_ns if batching else 0,
+        growth=batching.growth if batching else 0.0,
+        attempts=retries.attempts if retries else 1,
+        after_timeout=bool(retries and retries.after_timeout),
+        has_jitter=bool(retries and retries.jitter),
+        delays_ns=np.array(retries.delays_ns() if retries else [0.0], np.float64),
+        retry_key=np.uint64(0),
+    )
+
+
+class Rows(NamedTuple):
+    """The columns of demand that these pools read."""
+
+    arrival_ns: Column
+    service_ns: Column
+    patience_ns: Column
+    routing: Column
+
+
+def rows_of(demand: Demand) -> Rows:
+    """Those of a demand."""
+    return Rows(*(column_of(demand, name) for name in Rows._fields))
