@@ -210,9 +210,17 @@ class AttemptTally:
             self._add_active(self._active.finish())
         return self.found
 
-    def occupied_max(self) -> int:
-        """Most places occupied at once, startup included."""
-        return self._occupied_peak.finish()
+    def occupied_max(self, instances_max: int) -> int:
+        """Most places occupied at once, startup included; parameter: most instances there at once.
+
+        Where rows do not tell when instances start (`attempts.launches_are_known`), each has one place, and one is
+        launched only when no other is free: the most places occupied are the most instances there, if a launch was seen
+        since the start of the run. Without that it is an estimate, of which instances are the limit.
+        """
+        most = self._occupied_peak.finish()
+        if made.launches_are_known(self._pool):
+            return most
+        return instances_max if self._from_ns == 0 and self.found.cold else min(most, instances_max)
 
     def client_gone_max(self) -> int:
         """Most requests at once that are in service for a client that has gone."""

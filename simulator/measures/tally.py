@@ -303,7 +303,7 @@ class Tally:
             client_gone_ns=found.client_gone_ns,
             places_ns=pool.places * (time.there_ns if pool.launches else time.there_ns - time.starting_ns),
             busy_ns=found.busy_ns,
-            concurrency_max=attempts.occupied_max(),
+            concurrency_max=attempts.occupied_max(time.most),
             client_gone_max=attempts.client_gone_max(),
             usage=usage,
             tries=found.tries,

@@ -126,13 +126,12 @@ def attempted(
     settings = (from_ns, until_ns, overhead_ns, limits_ns, levels)
     found = measured(pool, demand, run, *settings)
     rows, tries, instances = run.requests, run.tries, run.instances
-    arrivals, startups = demand.arrival_ns.tolist(), demand.column("startup_ns").tolist()
+    arrivals = demand.arrival_ns.tolist()
     last_at = list(arrivals)
     for number, after in zip(tries.number.tolist(), tries.next_ns.tolist(), strict=True):
         last_at[number] = after
     made = [(number, last_at[number], rows, number, True) for number in range(len(rows))]
     made += [(int(tries.number[k]), int(tries.at_ns[k]), tries, k, False) for k in range(len(tries))]
-    occupied: list[Interval] = []
     in_service: list[Interval] = []
     gone: list[Interval] = []
     of_instance: dict[int, list[Interval]] = {}
@@ -146,26 +145,26 @@ def attempted(
         if not is_last:
             earlier += counts
             turned_away += counts and of.outcome[k] == Outcome.THROTTLED
-        if of.is_cold[k]:
-            occupied.append(clip((at, at + startups[number]), from_ns, until_ns))
-            failed += counts and start == NONE and place != NONE
+        if place != NONE:
+            spilt += counts and is_last and pool.launches and place >= pool.standing > 0
+            failed += counts and start == NONE
         if start != NONE:
             in_service.append(clip((start, release), from_ns, until_ns))
             of_instance.setdefault(place, []).append(in_service[-1])
             if of.outcome[k] == Outcome.TIMED_OUT:
                 gone.append(clip((max(start, response), release), from_ns, until_ns))
-            if is_last and counts:
-                spilt += pool.launches and place >= pool.standing > 0
-                if of.outcome[k] == Outcome.COMPLETED:
-                    waited.append(start - arrivals[number])
-                    latencies.append(response - arrivals[number])
-                    penalty += (start - at) * bool(of.is_cold[k])
+            if is_last and counts and of.outcome[k] == Outcome.COMPLETED:
+                waited.append(start - arrivals[number])
+                latencies.append(response - arrivals[number])
+                penalty += (start - at) * bool(of.is_cold[k])
     lives = list(
         zip(instances.launch_ns.tolist(), instances.ready_ns.tolist(), instances.gone_ns.tolist(), strict=True)
     )
     there = length([clip((launch, end), from_ns, until_ns) for launch, _, end in lives])
-    ready = length([clip((at, end), from_ns, until_ns) for _, at, end in lives])
-    inside = [launch for launch, _, _ in lives[pool.standing :] if from_ns <= launch < until_ns]
+    ready = length([clip((at, end), from_ns, until_ns) for _, at, end in lives if at != NONE])
+    from_start = pool.standing + (1 if pool.starts_warm and len(rows) else 0)
+    inside = [launch for launch, _, _ in lives[from_start:] if from_ns <= launch < until_ns]
+    starts = [clip((launch, end if at == NONE else at), from_ns, until_ns) for launch, at, end in lives]
     capacity, outs, ins = pool.standing, 0, 0
     for at, after in zip(run.changes.at_ns.tolist(), run.changes.capacity.tolist(), strict=True):
         outs += from_ns <= at < until_ns and after > capacity
@@ -182,13 +181,13 @@ def attempted(
         "client_gone_ns": length(gone),
         "busy_ns": sum(union(intervals) for intervals in of_instance.values()),
         "places_ns": pool.places * (there if pool.launches else ready),
-        "concurrency_max": most([*in_service, *occupied] if pool.launches else in_service),
+        "concurrency_max": most([*in_service, *starts] if pool.launches else in_service),
         "client_gone_max": most(gone),
         "tries": earlier,
         "throttled_tries": turned_away,
         "retried": len({n for n in tries.number.tolist() if arrivals[n] >= from_ns}),
         "scales": pool.scaling is not None,
-        "launched": len(inside),
+        "launched": len(inside) if pool.launches or pool.scaling else None,
         "scale_outs": outs if pool.scaling else None,
         "scale_ins": ins if pool.scaling else None,
     }
