@@ -14,6 +14,8 @@ from simulator.engines.tables import Changes, Demand, Outcome, Run
 from simulator.measures.measured import Measured
 from simulator.measures.tally import BrokenIdentityError, Tally
 from simulator.measures.timeline import COLUMNS, LATER_COLUMNS, Timeline, TimelineTally
+from simulator.study.journal import line_of, record_of
+from simulator.study.replicate import Record
 from simulator.units import FOREVER
 from tests.measures.made_up import attempt, run_of, settled_of, throttled
 
@@ -149,3 +151,14 @@ def test_capacity_stands_only_where_it_changes() -> None:
     tally = TimelineTally(pool, MINUTE)
     frame = tally.finish().frame()
     assert LATER_COLUMNS[:-1] == tuple(frame.columns[len(COLUMNS) :])
+
+
+def test_what_is_measured_is_kept_as_it_is() -> None:
+    """A record of it comes back from its line equal; of a plain pool the line names none of the later fields."""
+    record = Record(0, {"requests": 4}, {"it": measured()}, {"it": timeline_of(POOL, 600)})
+    assert record == record_of(line_of(record))
+    plain = Pool(0, False, Routing.CENTRAL_QUEUE)
+    tally, timeline = Tally(plain, from_ns=0, until_ns=MINUTE), TimelineTally(plain, MINUTE)
+    line = line_of(Record(0, {"requests": 0}, {"it": tally.finish()}, {"it": timeline.finish()}))
+    assert b"usage" in line
+    assert [] == [name for name in (b"tries", b"scale", b"launched", b"active", b"idle") if name in line]
