@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.demand import draw_demand
+from simulator.demand import draw_demand, launch_times
 from simulator.engines import compiled, reference
-from simulator.engines.tables import NONE, Demand, Outcome, Reason
+from simulator.engines.tables import NONE, Demand, Outcome, Reason, Run
 from simulator.measures.billed_time import billed_ns
 from simulator.scenario.model import Scenario
 from simulator.study.replicate import check_engine
@@ -58,10 +59,13 @@ def simulate(
 
     scenario = scenario.realised(replication)
     chosen = scenario.endpoint(endpoint)
-    simulates = {"compiled": compiled.simulate, "reference": reference.simulate}[check_engine(engine)]
+    simulates: Callable[..., Run] = {"compiled": compiled.simulate, "reference": reference.simulate}[
+        check_engine(engine)
+    ]
     if demand is None:
         demand = draw_demand(scenario, endpoint, replication)
-    run = simulates(scenario.pool(chosen), demand)
+    launches = launch_times(scenario, endpoint, replication)
+    run = simulates(scenario.pool(chosen), demand, *([] if launches is None else [launches]))
     rows = run.requests
     completed = rows.outcome == Outcome.COMPLETED
     served = rows.start_ns != NONE

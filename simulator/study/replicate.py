@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from simulator.demand import replication_blocks
+from simulator.demand import launch_times, replication_blocks
 from simulator.engines import compiled, reference
 from simulator.engines.pool import Pool
-from simulator.engines.tables import Demand, Settled
+from simulator.engines.tables import Demand, LaunchTimes, Settled
 from simulator.errors import InputError
 from simulator.measures.cold_starts import ColdStarts, ColdTally
 from simulator.measures.measured import Measured
@@ -144,6 +144,7 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
     runs = {
         endpoint.name: _Endpoint(
             pools[endpoint.name],
+            launch_times(scenario, endpoint.name, number),
             Tally.of(
                 endpoint,
                 from_ns=to_ns(scenario.initial_transient),
@@ -179,10 +180,18 @@ class _Endpoint:
     """One endpoint under a stream of demand, measured as it goes by."""
 
     def __init__(
-        self, pool: Pool, tally: Tally, timeline: TimelineTally | None, cold: ColdTally | None, engine: Engine
+        self,
+        pool: Pool,
+        launches: LaunchTimes | None,
+        tally: Tally,
+        timeline: TimelineTally | None,
+        cold: ColdTally | None,
+        engine: Engine,
     ) -> None:
         self._tally, self._timeline, self._cold = tally, timeline, cold
-        self._simulation = compiled.Simulation(pool) if engine == "compiled" else reference.Simulation(pool)
+        made: Callable[..., compiled.Simulation | reference.Simulation]
+        made = compiled.Simulation if engine == "compiled" else reference.Simulation
+        self._simulation = made(pool) if launches is None else made(pool, launches)
 
     def feed(self, demand: Demand) -> None:
         self._add(self._simulation.feed(demand))
