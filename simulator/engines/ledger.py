@@ -6,14 +6,14 @@ Rows until they are decided, instances until they are gone, events until nobody 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from heapq import heapify
 from typing import NamedTuple
 
 import numpy as np
 import simpy
 
-from simulator.engines.tables import Demand, Instances, Outcome, Requests, Settled
+from simulator.engines.tables import NONE, Changes, Demand, Instances, Reason, Requests, Settled, Tries
 from simulator.errors import InputError
 from simulator.units import FOREVER
 
@@ -28,13 +28,44 @@ class Request(NamedTuple):
     idle_timeout_ns: int
     lifetime_ns: int
     routing: float
+    patience_ns: int
 
 
 def requests_of(block: Demand, first: int) -> Iterator[Request]:
     """The rows of a block one at a time, numbered from that of the first."""
+    at_once = 1_000
     columns = [block.column(name) for name in Request._fields[1:]]
-    for row in range(len(block)):
-        yield Request(first + row, *(column[row].item() for column in columns))
+    for start in range(0, len(block), at_once):
+        rows = zip(*(column[start : start + at_once].tolist() for column in columns), strict=True)
+        for number, row in enumerate(rows, first + start):
+            yield Request(number, *row)
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """One attempt of a request and how it ended, as far as that is known; columns as in `Requests`.
+
+    `index` counts from 1. `next_ns` is when the next attempt is made, `NONE` for the last. It is decided when no
+    column will change any more.
+    """
+
+    request: Request
+    at_ns: int
+    index: int = 1
+    next_ns: int = NONE
+    outcome: int = NONE
+    reason: int = Reason.NONE
+    start_ns: int = NONE
+    response_ns: int = NONE
+    release_ns: int = NONE
+    instance: int = NONE
+    is_cold: bool = False
+    is_decided: bool = False
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it is known how and when it ends for its client."""
+        return self.outcome != NONE
 
 
 @dataclass(eq=False)
@@ -61,6 +92,9 @@ class Ledger:
         self._living: dict[int, InstanceRow] = {}
         self._launched_ns: list[int] = []
         self._until_ns = 0
+        self._tries: dict[int, list[Attempt]] = {}  # attempts that others follow, by request
+        self._undecided: dict[int, int] = {}  # attempts, the one that follows included, of these requests
+        self._changes: list[tuple[int, int]] = []
         #: Instances entered so far: the number of the next one.
         self.instances = 0
 
@@ -85,15 +119,32 @@ class Ledger:
         self._is_decided = np.append(self._is_decided, np.zeros(len(block), np.bool_))
         return requests_of(block, first)
 
-    def write(self, number: int, **columns: int) -> None:
-        """Write some columns of a request's row."""
-        for name, value in columns.items():
-            getattr(self._rows, name)[number - self._oldest] = value
+    def follow(self, attempt: Attempt) -> None:
+        """Enter that another attempt follows this one, which may still be undecided."""
+        number = attempt.request.number
+        self._tries.setdefault(number, []).append(attempt)
+        self._undecided[number] = self._undecided.get(number, 1) + 1
 
-    def decide(self, number: int, outcome: Outcome, **columns: int) -> None:
-        """Write the end of a request: its row is as it will be."""
-        self.write(number, outcome=outcome, **columns)
-        self._is_decided[number - self._oldest] = True
+    def decide(self, attempt: Attempt) -> None:
+        """Enter that an attempt is as it will be; with all its attempts a request is decided."""
+        attempt.is_decided = True
+        number = attempt.request.number
+        row = number - self._oldest
+        if attempt.next_ns == NONE:
+            rows = self._rows
+            rows.outcome[row], rows.reason[row], rows.is_cold[row] = attempt.outcome, attempt.reason, attempt.is_cold
+            rows.start_ns[row], rows.response_ns[row] = attempt.start_ns, attempt.response_ns
+            rows.release_ns[row], rows.instance[row] = attempt.release_ns, attempt.instance
+        if number in self._undecided:
+            self._undecided[number] -= 1
+            if self._undecided[number] > 0:
+                return
+            del self._undecided[number]
+        self._is_decided[row] = True
+
+    def change(self, at_ns: int, capacity: int) -> None:
+        """Enter a change of capacity."""
+        self._changes.append((at_ns, capacity))
 
     def launch(self, instance: InstanceRow) -> None:
         """Enter the next instance."""
@@ -115,7 +166,7 @@ class Ledger:
             If the end of a request is still undecided.
         """
         if not self._is_decided.all():
-            raise InputError("demand: requests wait for ever, for a service that never ends")
+            raise InputError("demand: requests wait for ever, for a service that never ends or for no capacity")
         return self._given_back(len(self._rows), list(self._living.values()), FOREVER)
 
     def _given_back(self, n: int, gone: Iterable[InstanceRow], until_ns: int) -> Settled:
@@ -129,15 +180,31 @@ class Ledger:
             gone=Instances(*times.T.copy()),
             gone_numbers=np.array([one.number for one in gone], np.int64),
             until_ns=until_ns,
+            tries=self._tries_before(self._oldest + n),
+            changes=Changes(*np.array(self._changes, np.int64).reshape(-1, 2).T.copy()),
         )
         held = len(self._rows)
         self._demand, self._rows = self._demand.rows(n, held), self._rows.rows(n, held)
         self._is_decided = self._is_decided[n:]
         self._oldest += n
         self._launched_ns.clear()
+        self._changes.clear()
         for one in gone:
             del self._living[one.number]
         return settled
+
+    def _tries_before(self, number: int) -> Tries:
+        """The earlier attempts of the requests before one, which are then forgotten."""
+        numbers = sorted(held for held in self._tries if held < number)
+        tries = [one for held in numbers for one in self._tries.pop(held)]
+        known = {"number": [one.request.number for one in tries]}
+        types = {f.name: getattr(Tries.none(), f.name).dtype for f in fields(Tries)}
+        return Tries(
+            **{
+                name: np.array(known.get(name) or [getattr(one, name) for one in tries], type_)
+                for name, type_ in types.items()
+            }
+        )
 
 
 class Calendar(simpy.Environment):

@@ -7,7 +7,8 @@ count. Those with `breaks` have to break that identity of every run besides, so 
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import itertools
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +25,9 @@ from tests.engines import cases, invariants
 from tests.engines.test_invariants import queue_cases, serverless_cases
 
 SEED = 20261125
-SOURCE = Path(reference.__file__).read_text(encoding="utf-8")
+PACKAGE = reference.__name__
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in Path(reference.__file__).parent.glob("*.py")}
+COPIES = itertools.count()
 Simulate = Callable[[Pool, Demand], Run]
 
 
@@ -37,7 +40,7 @@ class Fault(NamedTuple):
     breaks: Callable[[Pool, Demand, Run], None] | None = None
 
 
-KEY = "key=lambda number: idle[number].idle_since"
+KEY = "max(idle.values(), key=lambda instance: instance.idle_since"
 BY_RANK = "rank * self.BEYOND_IDS + number"
 FAULTS = [
     # Order at one instant.
@@ -51,11 +54,11 @@ FAULTS = [
     # Service and its limit.
     Fault(
         "a response exactly at the limit is timed out",
-        "release_ns <= limit_ns",
-        "release_ns < limit_ns",
+        "served_ns <= limit_ns",
+        "served_ns < limit_ns",
         invariants.assert_every_request_ends_once,
     ),
-    Fault("the client of a timed-out request waits for the release", "min(release_ns, limit_ns)", "release_ns"),
+    Fault("the client of a timed-out request waits for the release", "min(served_ns, limit_ns)", "served_ns"),
     Fault(
         "timed out in service, released at the limit",
         "        return release_ns\n",
@@ -64,35 +67,35 @@ FAULTS = [
     ),
     Fault(
         "timeout always from arrival",
-        "start_ns if self.pool.timeout_from is TimeoutFrom.START else request.arrival_ns",
-        "request.arrival_ns",
+        "start_ns if self.pool.timeout_from is TimeoutFrom.START else attempt.at_ns",
+        "attempt.at_ns",
         invariants.assert_every_request_ends_once,
     ),
     Fault(
         "timeout always from start",
-        "start_ns if self.pool.timeout_from is TimeoutFrom.START else request.arrival_ns",
+        "start_ns if self.pool.timeout_from is TimeoutFrom.START else attempt.at_ns",
         "start_ns",
         invariants.assert_every_request_ends_once,
     ),
     # The concurrency limit, launches and their failure.
     Fault(
         "one more than max concurrency",
-        "self.occupied >= self.pool.max_concurrency",
-        "self.occupied > self.pool.max_concurrency",
+        "if self.occupied >= self.pool.max_concurrency",
+        "if self.occupied > self.pool.max_concurrency",
         invariants.assert_arrivals_are_placed,
     ),
     Fault(
         "places not occupied while starting",
-        "            yield Moment(self.env, instance.ready_ns, Rank.READY, instance.number)\n",
+        "            yield Moment(self.env, start_ns, Rank.READY, instance.number)\n",
         "            self.occupied -= 1\n"
-        "            yield Moment(self.env, instance.ready_ns, Rank.READY, instance.number)\n"
+        "            yield Moment(self.env, start_ns, Rank.READY, instance.number)\n"
         "            self.occupied += 1\n",
         invariants.assert_arrivals_are_placed,
     ),
     Fault(
         "service counted from the launch",
-        "self.take(request, instance, instance.ready_ns)",
-        "self.take(request, instance, self.now)",
+        "            start_ns = instance.ready_ns\n        release_ns",
+        "            start_ns = self.now\n        release_ns",
         invariants.assert_every_request_ends_once,
     ),
     Fault(
@@ -103,60 +106,59 @@ FAULTS = [
     ),
     Fault(
         "a failed launch lasts for its whole startup",
-        "later(request.arrival_ns, self.pool.startup_limit_ns)",
-        "later(request.arrival_ns, request.startup_ns)",
+        "later(self.now, self.pool.startup_limit_ns)",
+        "later(self.now, attempt.request.startup_ns)",
     ),
     Fault(
         "a failed launch keeps its place",
-        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n        self.occupied -= 1\n",
-        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, attempt.request.number, attempt.index)\n"
+        "        self.occupied -= 1\n",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, attempt.request.number, attempt.index)\n",
         invariants.assert_arrivals_are_placed,
     ),
     Fault(
         "a failed launch leaves an idle instance",
-        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n",
-        "        yield Moment(self.env, limit_ns, Rank.RELEASE, number)\n"
-        "        self.become_idle(instance, (self.now, number), request.idle_timeout_ns)\n",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, attempt.request.number, attempt.index)\n",
+        "        yield Moment(self.env, limit_ns, Rank.RELEASE, attempt.request.number, attempt.index)\n"
+        "        self.become_idle(instance, attempt.request.number, attempt.request.idle_timeout_ns)\n",
     ),
     Fault(
         "a failed launch is not cold",
-        "        instance.ready_ns, instance.gone_ns = NONE, limit_ns\n",
-        "        instance.ready_ns, instance.gone_ns = NONE, limit_ns\n"
-        "        self.ledger.write(number, is_cold=False)\n",
+        "        attempt.release_ns, attempt.instance = limit_ns, instance.number\n",
+        "        attempt.release_ns, attempt.instance = limit_ns, instance.number\n        attempt.is_cold = False\n",
     ),
     # Which idle instance.
     Fault(
         "on-demand instances before provisioned ones",
-        "self.idle_standing or self.idle_on_demand",
-        "self.idle_on_demand or self.idle_standing",
+        "in (self.standing, self.on_demand)",
+        "in (self.on_demand, self.standing)",
         invariants.assert_arrivals_are_placed,
     ),
     Fault(
         "provisioned instances by the routing of the on-demand ones",
-        "Routing.MOST_RECENTLY_IDLE if idle is self.idle_standing else self.pool.routing",
+        "Routing.MOST_RECENTLY_IDLE if kind is self.standing else self.pool.routing",
         "self.pool.routing",
     ),
+    Fault("provisioned, never used: lowest number first", "(NONE, NONE, number)", "(NONE, NONE, -number)"),
+    Fault("provisioned, never used: before used ones", "(NONE, NONE, number)", "(FOREVER, NONE, number)"),
+    Fault("idle at one instant: in reverse order of request", "(self.now, number, next(", "(self.now, -number, next("),
     Fault(
-        "provisioned, never used: lowest number first",
-        KEY,
-        f"{KEY} if idle[number].idle_since[0] >= 0 else (-number, 0)",
+        "idle at one instant: in order of instance",
+        "(self.now, number, next(",
+        "(self.now, instance.number, next(",
     ),
-    Fault("provisioned, never used: before used ones", "(NONE, NONE)", "(FOREVER, NONE)"),
-    Fault("idle at one instant: in reverse order of request", KEY, f"{KEY}[:1] + (-idle[number].idle_since[1],)"),
-    Fault("idle at one instant: in order of instance", KEY, f"{KEY}[:1] + (number,)"),
+    Fault("most recently idle takes the least", KEY, KEY.replace("max", "min"), invariants.assert_sliding_window),
     Fault(
-        "most recently idle takes the least",
-        "by_idle_since[-1]",
-        "by_idle_since[0]",
-        invariants.assert_sliding_window,
+        "least recently idle takes the second",
+        "min(idle.values(), key=lambda instance: instance.idle_since)",
+        "(sorted(idle.values(), key=lambda instance: instance.idle_since) * 2)[1]",
     ),
-    Fault("least recently idle takes the second", "by_idle_since[0]", "(by_idle_since * 2)[1]"),
-    Fault("newest created takes the oldest", "by_number[-1]", "by_number[0]"),
-    Fault("random among the idle in order of idleness", "by_number[int(", "by_idle_since[int("),
+    Fault("newest created takes the oldest", "idle[max(idle)]", "idle[min(idle)]"),
+    Fault("random among the idle in order of idleness", "idle[sorted(idle)[int(", "idle[list(idle)[int("),
     Fault(
         "random among the idle rounds",
-        "int(request.routing * len(by_number))",
-        "round(request.routing * (len(by_number) - 1))",
+        "int(request.routing * len(idle))",
+        "round(request.routing * (len(idle) - 1))",
     ),
     # Retirement.
     Fault(
@@ -164,7 +166,7 @@ FAULTS = [
         "        yield reused | Moment(self.env, retired_ns, Rank.RETIRE, instance.number)\n"
         "        if not reused.triggered:\n",
         "        yield Moment(self.env, retired_ns, Rank.RETIRE, instance.number)\n"
-        "        if instance.number in self.idle_on_demand:\n",
+        "        if instance.number in self.on_demand.idle:\n",
         invariants.assert_instances_live_as_told,
     ),
     Fault(
@@ -206,13 +208,13 @@ FAULTS = [
     ),
     Fault(
         "lifetime from the row of the request released",
-        "        self.become_idle(instance, (self.now, request.number)",
-        "        instance.lifetime_ns = request.lifetime_ns\n"
-        "        self.become_idle(instance, (self.now, request.number)",
+        "            self.become_idle(instance, attempt.request.number",
+        "            instance.lifetime_ns = attempt.request.lifetime_ns\n"
+        "            self.become_idle(instance, attempt.request.number",
         invariants.assert_instances_live_as_told,
     ),
     # Warm start.
-    Fault("warm start without idle timeout", "(0, NONE), first.idle_timeout_ns", "(0, NONE), FOREVER"),
+    Fault("warm start without idle timeout", "NONE, first.idle_timeout_ns", "NONE, FOREVER"),
     Fault(
         "warm start without lifetime",
         "Instance(self.ledger.instances, lifetime_ns=first.lifetime_ns)",
@@ -223,61 +225,63 @@ FAULTS = [
     # Queues.
     Fault(
         "one more in the queue than its limit",
-        "len(instance.queue) >= self.queue_limit",
-        "len(instance.queue) > self.queue_limit",
+        "len(queue) >= self.queue_limit()",
+        "len(queue) > self.queue_limit()",
         invariants.assert_kiefer_wolfowitz,
     ),
     Fault(
         "queue limit counts requests in workers",
-        "len(instance.queue) >= self.queue_limit",
-        "len(instance.queue) + instance.busy >= self.queue_limit",
+        "len(queue) >= self.queue_limit()",
+        "len(queue) + self.pool.places >= self.queue_limit()",
         invariants.assert_kiefer_wolfowitz,
     ),
-    Fault("central queue as long as one instance's", "pool.queue_limit * pool.standing", "pool.queue_limit"),
+    Fault(
+        "central queue as long as one instance's",
+        "self.pool.queue_limit * len(self.in_service)",
+        "self.pool.queue_limit",
+    ),
     Fault(
         "central queue holds its limit per worker",
-        "pool.queue_limit * pool.standing",
-        "pool.queue_limit * pool.standing * pool.places",
+        "self.pool.queue_limit * len(self.in_service)",
+        "self.pool.queue_limit * len(self.in_service) * self.pool.places",
         invariants.assert_kiefer_wolfowitz,
     ),
     Fault(
         "last in, first out",
-        "next(iter(instance.queue))",
-        "next(reversed(instance.queue))",
+        "head = next(iter(instance.queue))",
+        "head = next(reversed(instance.queue))",
         invariants.assert_kiefer_wolfowitz,
     ),
     Fault(
         "a worker that takes the head also takes an arrival",
-        "            instance.queue.pop(head).succeed(instance)\n",
-        "            instance.queue.pop(head).succeed(instance)\n            instance.busy -= 1\n",
+        "            called.succeed(self.occupy(instance, head))\n",
+        "            called.succeed(self.occupy(instance, head))\n            instance.busy -= 1\n",
         invariants.assert_kiefer_wolfowitz,
     ),
     Fault(
         "serve_on leaves the queue",
-        " or self.pool.on_give_up is OnGiveUp.SERVE_ON",
-        "",
+        "if self.pool.on_give_up is OnGiveUp.LEAVE:",
+        "if True:",
         invariants.assert_every_request_ends_once,
     ),
     Fault(
         "timeout from start limits waiting too",
-        "self.pool.timeout_from is TimeoutFrom.START or ",
-        "",
+        "if self.pool.timeout_from is TimeoutFrom.ARRIVAL:",
+        "if True:",
         invariants.assert_kiefer_wolfowitz,
     ),
     # Which instance in service.
     Fault("random and ties: position from the end", "candidates[int(", "candidates[-1 - int("),
     Fault(
         "central queue: highest number first",
-        "(with_free_worker or self.instances)[0]",
-        "(with_free_worker or self.instances)[-1]",
+        "(with_free_worker or candidates)[0]",
+        "(with_free_worker or candidates)[-1]",
     ),
-    Fault(
-        "least outstanding counts only those in workers", "instance.busy + len(instance.queue) for", "instance.busy for"
-    ),
+    Fault("least outstanding counts only those in workers", "return self.busy + len(self.queue)", "return self.busy"),
     Fault(
         "least outstanding counts only those waiting",
-        "instance.busy + len(instance.queue) for",
-        "len(instance.queue) for",
+        "return self.busy + len(self.queue)",
+        "return len(self.queue)",
     ),
     Fault(
         "least outstanding: the lowest number of the fewest",
@@ -297,17 +301,17 @@ def expected_runs() -> list[tuple[Pool, Demand, Run]]:
 
 
 def engine_with(fault: Fault, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Simulate:
-    """The reference engine with a fault, as a module of its own."""
-    assert 1 == SOURCE.count(fault.old), f"{fault.old!r} must occur once"
-    path = folder / "faulty_reference.py"
-    path.write_text(SOURCE.replace(fault.old, fault.new), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, path.stem, module)  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    simulate: Simulate = module.simulate
+    """The reference engine with a fault, as a package of its own."""
+    assert 1 == sum(source.count(fault.old) for source in SOURCES.values()), f"{fault.old!r} must occur once"
+    name = f"faulty_reference_{next(COPIES)}"
+    (folder / name).mkdir()
+    for file, source in SOURCES.items():
+        changed = source.replace(fault.old, fault.new).replace(PACKAGE, name)
+        (folder / name / file).write_text(changed, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    simulate: Simulate = importlib.import_module(name).simulate
+    for module in [module for module in sys.modules if module.startswith(name)]:
+        del sys.modules[module]
     return simulate
 
 

@@ -1,0 +1,103 @@
+"""How a run is fed: at once, or block by block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator.engines.pool import Pool
+from simulator.engines.reference.batches import BatchingEndpoint
+from simulator.engines.reference.endpoint import Endpoint
+from simulator.engines.reference.launching import LaunchingEndpoint
+from simulator.engines.reference.scaling import Scaler
+from simulator.engines.reference.standing import StandingEndpoint
+from simulator.engines.tables import Demand, LaunchTimes, Run, Settled
+
+
+def simulate(pool: Pool, demand: Demand, launch_times: LaunchTimes | None = None) -> Run:
+    """Rows of every request and every instance of one run, from time 0 until it has drained.
+
+    Parameters
+    ----------
+    pool : Pool
+        Instances and rules.
+    demand : Demand
+        n requests in order of arrival.
+    launch_times : LaunchTimes, optional
+        Of the instances that scaling launches. [ns]
+
+    Returns
+    -------
+    Run
+        n requests in the same order, instances in order of number, earlier attempts, changes of capacity.
+
+    Raises
+    ------
+    InputError
+        If requests are left waiting behind a service that never ends, or for capacity that never comes.
+    ValueError
+        If the pool scales and there are no launch times.
+    """
+    simulation = Simulation(pool, launch_times)
+    return Run.joined([simulation.feed(demand), simulation.finish()])
+
+
+class Simulation:
+    """A pool that is fed demand block by block, its state carried over.
+
+    Memory follows the requests and instances that are there, and the size of a block.
+
+    Parameters
+    ----------
+    pool : Pool
+        Instances and rules.
+    launch_times : LaunchTimes, optional
+        Of the instances that scaling launches. [ns]
+
+    Raises
+    ------
+    ValueError
+        If the pool scales and there are no launch times.
+    """
+
+    def __init__(self, pool: Pool, launch_times: LaunchTimes | None = None) -> None:
+        self._endpoint = _endpoint_of(pool, launch_times)
+
+    def feed(self, block: Demand) -> Settled:
+        """What is settled once the last request of the block has begun its life; the next may arrive with it.
+
+        Whatever comes later stays in the calendar, also at that instant: a later block's arrival takes its place
+        there by its rank.
+
+        Raises
+        ------
+        InputError
+            If the block begins before the last request that was fed, or one of its requests never arrives.
+        """
+        calendar, ledger = self._endpoint.env, self._endpoint.ledger
+        self._endpoint.retry_key = int(block.retry_key[0])
+        calendar.run(until=calendar.process(self._endpoint.arrivals(ledger.enter(block))))
+        calendar.forget()
+        return ledger.settle()
+
+    def finish(self) -> Settled:
+        """The rest, once all is over, the last metric point included.
+
+        Raises
+        ------
+        InputError
+            If requests are left waiting behind a service that never ends, or for capacity that never comes.
+        """
+        self._endpoint.env.run()
+        return self._endpoint.ledger.close()
+
+
+def _endpoint_of(pool: Pool, launch_times: LaunchTimes | None) -> Endpoint[Any]:
+    """The endpoint that follows the rules of a pool."""
+    if pool.launches:
+        return LaunchingEndpoint(pool)
+    endpoint = BatchingEndpoint(pool) if pool.batching else StandingEndpoint(pool)
+    if pool.scaling:
+        if launch_times is None:
+            raise ValueError("a pool that scales needs launch times")
+        Scaler(endpoint, pool.scaling, launch_times)
+    return endpoint
