@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Discriminator
 
 from simulator.traffic.arrivals import Arrivals
+from simulator.traffic.batches import Batches
 from simulator.traffic.burstier import Burstier
 from simulator.traffic.bursty import Bursty
 from simulator.traffic.clock import Clock
@@ -15,6 +16,8 @@ from simulator.traffic.diurnal import Diurnal
 from simulator.traffic.drawn import MinuteTally, summary_of
 from simulator.traffic.flash_crowd import FlashCrowd
 from simulator.traffic.growth import Growth
+from simulator.traffic.hawkes import Hawkes
+from simulator.traffic.lognormal_cox import LognormalCox
 from simulator.traffic.outage import Outage
 from simulator.traffic.periodic import Periodic
 from simulator.traffic.poisson import Poisson
@@ -22,6 +25,7 @@ from simulator.traffic.profile import Profile
 from simulator.traffic.ramp import Ramp
 from simulator.traffic.recorded import Recorded
 from simulator.traffic.renewal import Renewal
+from simulator.traffic.sessions import Sessions
 from simulator.traffic.superposition import Superposition
 
 #: Any traffic, told apart by `kind`.
@@ -31,6 +35,10 @@ Traffic = Annotated[
     | Profile
     | Bursty
     | Renewal
+    | Hawkes
+    | Sessions
+    | Batches
+    | LognormalCox
     | Recorded
     | Counts
     | FlashCrowd
@@ -43,7 +51,7 @@ Traffic = Annotated[
     Discriminator("kind"),
 ]
 # Kinds that hold other traffic know all of it only here.
-for _kind in (Superposition, Outage, Burstier):
+for _kind in (Superposition, Outage, Burstier, LognormalCox):
     _kind.model_rebuild(_types_namespace={"Traffic": Traffic})
 
 __all__ = ["Arrivals", "Clock", "MinuteTally", "Traffic", "summary_of"]

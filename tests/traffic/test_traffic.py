@@ -18,7 +18,19 @@ from scipy import stats
 
 from simulator.errors import InputError
 from simulator.streams import Streams
-from simulator.traffic import Arrivals, Clock, Traffic, burstier, bursty, counts, points, recorded
+from simulator.traffic import (
+    Arrivals,
+    Clock,
+    Traffic,
+    batches,
+    burstier,
+    bursty,
+    clusters,
+    counts,
+    lognormal_cox,
+    points,
+    recorded,
+)
 
 Made = Callable[[Any], Arrivals]
 
@@ -28,6 +40,16 @@ WIDE = {"kind": "counts", "file": "wide.csv", "row": {"name": "b"}}
 STAMPS = {"kind": "recorded", "file": "stamps.csv", "column": "t_ms", "time_unit": "ms"}
 FLASH = {"kind": "flash_crowd", "peak_rate": "2/s", "at": "2m", "ramp_up": "2m", "length": "30m", "decay": "30m"}
 MORE_BURSTS = {"kind": "burstier", "burst_factor": 4, "burst_share": "10%", "burst_length": "30s"}
+HAWKES = {"kind": "hawkes", "mean_rate": "2/s", "branching_ratio": 0.6, "decay": "20s"}
+SESSIONS = {
+    "kind": "sessions",
+    "session_rate": "0.2/s",
+    "requests": {"kind": "poisson", "mean": 10},
+    "mean_delay": "20s",
+}
+BATCHES = {"kind": "batches", "mean_rate": "2/s", "size": {"kind": "geometric", "mean": 4}}
+COX = {"kind": "lognormal_cox", "mean_rate": "2/s", "cv": 0.5, "correlation_time": "2m"}
+GIVEN = {"kind": "given", "values": [0, 1, 5, 40], "weights": [1, 4, 2, 0.2]}
 #: name → (as written, horizon [s], whether arrivals differ between replications)
 CASES: dict[str, tuple[dict[str, Any], float, bool]] = {
     "poisson": ({"kind": "poisson", "mean_rate": "2/s"}, 9000.0, True),
@@ -60,6 +82,30 @@ CASES: dict[str, tuple[dict[str, Any], float, bool]] = {
     "renewal, cv 3": ({"kind": "renewal", "mean_rate": "2/s", "cv": 3.0}, 9000.0, True),
     "renewal, cv 0.5": ({"kind": "renewal", "mean_rate": "2/s", "cv": 0.5}, 9000.0, True),
     "renewal, cv 0": ({"kind": "renewal", "mean_rate": "2/s", "cv": 0}, 9000.0, True),
+    "hawkes": (HAWKES, 9000.0, True),
+    "sessions": (SESSIONS, 9000.0, True),
+    "sessions, geometric": (
+        {**SESSIONS, "requests": {"kind": "geometric", "mean": 3.5}, "mean_delay": "5m"},
+        9000.0,
+        True,
+    ),
+    "batches": (BATCHES, 9000.0, True),
+    "batches of given sizes": ({**BATCHES, "size": GIVEN}, 9000.0, True),
+    "batches, spread": ({**BATCHES, "size": {"kind": "shifted_poisson", "mean": 6}, "spread": "90s"}, 9000.0, True),
+    "batches of 7": ({"kind": "batches", "batch_rate": "20/min", "size": 7, "spread": "1s"}, 9000.0, True),
+    "lognormal_cox": (COX, 9000.0, True),
+    "lognormal_cox of a profile": (
+        {
+            **{name: value for name, value in COX.items() if name != "mean_rate"},
+            "of": {
+                "kind": "superposition",
+                "parts": [{"kind": "profile", "period": "day", "rates": ["1/s", "2/s", "0/s", "3/s"]}, FLASH],
+            },
+            "step": "7s",
+        },
+        9000.0,
+        True,
+    ),
     "recorded": ({"kind": "recorded", "file": "stamps.csv", "column": "t_ms", "time_unit": "ms"}, 6000.0, False),
     "recorded, twice as fast, repeated": (
         {
@@ -146,6 +192,7 @@ CASES: dict[str, tuple[dict[str, Any], float, bool]] = {
     ),
     "burstier": ({**MORE_BURSTS, "of": POISSON}, 9000.0, True),
     "burstier, on/off": ({**MORE_BURSTS, "burst_factor": 10, "of": POISSON}, 9000.0, True),
+    "burstier sessions": ({**MORE_BURSTS, "of": SESSIONS}, 9000.0, True),
     "burstier twice": (
         {**MORE_BURSTS, "of": {**MORE_BURSTS, "of": {"kind": "superposition", "parts": [POISSON, BURSTY]}}},
         6000.0,
@@ -158,6 +205,7 @@ COUPLED = [
     *("poisson", "diurnal", "diurnal to 0", "profile of a day", "bursty", "on/off", "renewal, cv 3"),
     *("flash crowd", "flash crowd, sudden", "ramp up", "ramp down", "growth", "shrinking"),
     *("periodic, a mean", "superposition", "burstier"),
+    *("sessions", "sessions, geometric", "batches", "batches of given sizes", "batches, spread", "lognormal_cox"),
 ]
 
 
@@ -193,6 +241,9 @@ def test_arrivals_do_not_depend_on_the_size_of_blocks(
     monkeypatch.setattr(counts, "_PERIODS", 5)
     monkeypatch.setattr(bursty, "_STAYS", 6)
     monkeypatch.setattr(burstier, "_STRETCHES", 6)
+    monkeypatch.setattr(clusters, "REQUESTS", 9)
+    monkeypatch.setattr(batches, "REQUESTS", 9)
+    monkeypatch.setattr(lognormal_cox, "_EDGES", 3)
     np.testing.assert_array_equal(expected, arrivals(made(value), clock, horizon_s))
 
 
@@ -348,6 +399,10 @@ def test_gaps_in_expected_count_are_exponential(name: str, made: Made, clock: Cl
         {"kind": "profile", "mean_rate": "0/s", "period": "day", "shape": [1, 2]},
         {"kind": "bursty", "mean_rate": "0/s", "burst_factor": 2, "burst_share": "10%", "burst_length": "10s"},
         {"kind": "renewal", "mean_rate": "0/s", "cv": 2.0},
+        {**HAWKES, "mean_rate": "0/s"},
+        {**SESSIONS, "session_rate": "0/s"},
+        {**BATCHES, "mean_rate": "0/s"},
+        {**COX, "mean_rate": "0/s"},
         {**FLASH, "peak_rate": "0/s"},
         {"kind": "ramp", "start_rate": "0/s", "end_rate": "0/s", "over": "1h"},
         {"kind": "growth", "start_rate": "0/s", "growth": "8%", "every": "1h"},
@@ -410,6 +465,10 @@ AGES = "23000000000h"
         ({"kind": "outage", "of": POISSON, "at": "0s", "length": AGES, "release": "0s"}, 0.0),
         ({"kind": "outage", "of": POISSON, "at": "0s", "length": "1m", "release": AGES}, 7080.0),
         ({**MORE_BURSTS, "of": POISSON, "burst_length": AGES}, 7200.0),
+        ({**HAWKES, "decay": AGES, "branching_ratio": 0.001}, 7200.0),
+        ({**SESSIONS, "session_rate": "1e-9/s", "mean_delay": "8760000h"}, 0.0),
+        ({**BATCHES, "mean_rate": "1e-9/s", "spread": "8760000h"}, 0.0),
+        ({**COX, "correlation_time": AGES, "cv": 0.001}, 7200.0),
     ],
 )
 def test_times_of_ages(value: dict[str, Any], expected: float, made: Made, clock: Clock) -> None:
