@@ -3,8 +3,10 @@
 Costs need not rise steadily: cold starts that are billed make a serverless endpoint dearer at some low rates than at
 higher ones, and instances come in whole numbers. So a grid with eight points a decade is simulated first, with few
 replications where they are long; then the surroundings of every change, with all replications, until the points around
-it are as near as the tolerance says. All points have the same random numbers. A change that begins and ends between two
-neighbours of the grid is not seen.
+it are as near as the tolerance says. All points have the same random numbers.
+
+An endpoint that wins between two neighbours of the grid only is looked for where its eligibility and its place among
+the costs turn in opposite ways (`windows`). A rise and fall of a cost between two neighbours is not seen.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from simulator.measures.catalogue import Measure
 from simulator.questions.axis import Axis
 from simulator.questions.crossover.crossing import Crossing, Estimated, crossing, is_decided
 from simulator.questions.crossover.standing import Cause, Reason, Standing, cause_between, is_settled, standing
+from simulator.questions.crossover.windows import windows
 from simulator.questions.point import Point
 
 #: Significant digits of the places that are looked at between those of the grid.
@@ -180,7 +181,18 @@ class Line:
         places = dict.fromkeys(spot.place for spot in self.spots if not spot.is_full and not spot.is_settled)
         for change in self.changes():
             places.update(dict.fromkeys(self._wanted_for(change)))
+        places.update(dict.fromkeys(self._wanted_in_windows()))
         return dict.fromkeys(sorted(places))
+
+    def _wanted_in_windows(self) -> Iterator[float]:
+        """Points at which an endpoint may win that wins at neither neighbour."""
+        known = [spot for spot in self.spots if spot.standing.is_known]
+        for left, right in pairwise(known):
+            ends = left.place, right.place
+            if not self._is_near(*ends):
+                beyond = self.tolerance * self._scale(*ends) / 2.0
+                found = windows((left.place, left.point), (right.place, right.point), self.measure, beyond)
+                yield from self._new(*ends, *found)
 
     def _wanted_for(self, change: Change) -> Iterator[float]:
         found = change.crossing
