@@ -7,6 +7,10 @@ from pathlib import Path
 from simulator.compiling import Kernels
 
 _HERE = Path(__file__).parent
-_NUMBERS = [_HERE.parent / f"{name}.py" for name in ("clients", "pool", "scaling", "tables")]
-KERNELS = Kernels([*sorted(_HERE.glob("*.py")), *_NUMBERS])
+#: What the kernels of this folder are made from; those of a folder in it are made from its own files besides.
+SOURCES = [
+    *sorted(_HERE.glob("*.py")),
+    *(_HERE.parent / f"{name}.py" for name in ("clients", "pool", "scaling", "tables")),
+]
+KERNELS = Kernels(SOURCES)
 kernel, rule = KERNELS.kernel, KERNELS.rule

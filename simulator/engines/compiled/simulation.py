@@ -7,22 +7,24 @@ from numpy.typing import NDArray
 
 from simulator.engines.compiled.central_queue import CentralQueue
 from simulator.engines.compiled.instance_queues import InstanceQueues
+from simulator.engines.compiled.launching_calendar import LaunchingCalendar
 from simulator.engines.compiled.on_demand import OnDemand
 from simulator.engines.compiled.rows import all_throttled
+from simulator.engines.compiled.standing_calendar import StandingCalendar
 from simulator.engines.pool import Pool, Routing
-from simulator.engines.tables import Demand, Instances, Reason, Requests, Run, Settled
+from simulator.engines.tables import Demand, Instances, LaunchTimes, Reason, Requests, Run, Settled
 from simulator.units import FOREVER
 
 _ROOM = 1024
 
 
 class Standing:
-    """A pool that launches nothing: its instances are there from 0 and are given back at the end.
+    """A plain pool that launches nothing: its instances are there from 0 and are given back at the end.
 
     Parameters
     ----------
     pool : Pool
-        One without `launches`.
+        One without `launches` that is plain.
     room : int
         As for `Simulation`.
     """
@@ -63,20 +65,23 @@ class Standing:
 class Simulation:
     """A pool that is fed demand block by block.
 
-    Each row is final as soon as its block has been fed, and no row depends on where blocks are cut. Memory follows
-    the instances that live, the requests that wait and the launches of about one block. Instances that are gone are
-    given back when there are enough of them for it to pay, and `Settled.until_ns` keeps behind those that are not.
+    No row depends on where blocks are cut. The rows of a plain pool (`Pool.is_plain`) are final as soon as their block
+    has been fed; of others, those behind a request whose end is not yet decided are held back. Memory follows the
+    instances that live, the requests that wait or are held back and the launches of about one block. Instances that are
+    gone are given back when there are enough of them for it to pay, and `Settled.until_ns` keeps behind those that are
+    not.
 
     Parameters
     ----------
     pool : Pool
+    launch_times : callable, optional
+        Launch times of the instances that scaling launches; needed if the pool scales.
     room : int
         Size of the growing arrays at the start, 1 or more; no row depends on it.
     """
 
-    def __init__(self, pool: Pool, *, room: int = _ROOM) -> None:
-        self._pool: OnDemand | Standing
-        self._pool = OnDemand(pool, room) if pool.launches else Standing(pool, room)
+    def __init__(self, pool: Pool, launch_times: LaunchTimes | None = None, *, room: int = _ROOM) -> None:
+        self._pool = engine_of(pool, launch_times, room)
 
     def feed(self, block: Demand) -> Settled:
         """How each request of the next block ends, and what is known of the instances since.
@@ -90,7 +95,7 @@ class Simulation:
         Returns
         -------
         Settled
-            One row per request of the block.
+            One row per request of the block, if the pool is plain.
         """
         return self._pool.feed(block)
 
@@ -99,7 +104,33 @@ class Simulation:
         return self._pool.finish()
 
 
-def simulate(pool: Pool, demand: Demand) -> Run:
+def engine_of(
+    pool: Pool, launch_times: LaunchTimes | None, room: int
+) -> OnDemand | LaunchingCalendar | Standing | StandingCalendar:
+    """What simulates one pool: rows settled at their own arrival where they can be, else a calendar of events.
+
+    Raises
+    ------
+    ValueError
+        If the pool scales and launch times are not given.
+    """
+    if pool.launches:
+        return OnDemand(pool, room) if pool.is_plain else LaunchingCalendar(pool, room)
+    if pool.is_plain:
+        return Standing(pool, room)
+    if launch_times is None:
+        if pool.scaling is not None:
+            raise ValueError("a pool that scales needs launch times")
+        launch_times = _never_asked_for
+    return StandingCalendar(pool, launch_times, room)
+
+
+def _never_asked_for(n: int) -> NDArray[np.int64]:
+    """Launch times of a pool that does not scale."""
+    return np.zeros(n, np.int64)
+
+
+def simulate(pool: Pool, demand: Demand, launch_times: LaunchTimes | None = None) -> Run:
     """Tables of one pool under one demand, in one block."""
-    simulation = Simulation(pool)
+    simulation = Simulation(pool, launch_times)
     return Run.joined([simulation.feed(demand), simulation.finish()])

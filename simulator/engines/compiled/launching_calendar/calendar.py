@@ -1,0 +1,160 @@
+"""A pool that launches, between two blocks of demand; requests are held back until their end is decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.engines.compiled.idle_at_random import set_slot
+from simulator.engines.compiled.launching_calendar.line import empty_line
+from simulator.engines.compiled.launching_calendar.room import forget_gone, instances_in, with_more_room
+from simulator.engines.compiled.launching_calendar.rules import full_buckets, rows_of, rules_of
+from simulator.engines.compiled.launching_calendar.serving import DONE, UNDECIDED, serve
+from simulator.engines.compiled.launching_calendar.state import OLDEST, ROWS, SLOTS_USED, TAIL, TRIES, state_at_start
+from simulator.engines.compiled.living import Gone, nobody
+from simulator.engines.compiled.moments import no_moments
+from simulator.engines.compiled.retrying import nothing_tried, take_tries
+from simulator.engines.compiled.rows import Table, empty_table, requests_of
+from simulator.engines.pool import Pool, Routing
+from simulator.engines.tables import NONE, Demand, Settled
+from simulator.errors import InputError
+from simulator.units import FOREVER
+
+
+class LaunchingCalendar:
+    """A pool that launches, under any of the rules for such pools.
+
+    Parameters
+    ----------
+    pool : Pool
+        One with `launches`.
+    room : int
+        Size of the arrays at the start; they double when they are full. Instances that are gone are looked for when
+        at least so many requests have come since the last look. No row of a request or instance depends on it.
+    """
+
+    def __init__(self, pool: Pool, room: int) -> None:
+        self._rules = rules_of(pool)
+        self._room = room
+        self._warm_one_to_come = pool.starts_warm
+        # Two moments may come of one event.
+        moments = no_moments(room + 2)
+        self._state = state_at_start(pool.standing, room, full_buckets(self._rules), moments, empty_line(room))
+        self._tried = nothing_tried(room)
+        self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
+        self._table = empty_table(0)
+        self._key = np.uint64(0)
+        self._rows_told = 0
+        # Looking for those who are gone takes time in proportion to the rows: as many requests have to come before.
+        self._requests_to_look = room
+        self._last_ns = 0
+        self._until_ns = 0
+
+    def feed(self, demand: Demand) -> Settled:
+        """The oldest rows as far as they are decided, and what is known for good of the instances.
+
+        Raises
+        ------
+        InputError
+            If the block begins before the last request fed, or one of its requests never arrives.
+        """
+        n = len(demand)
+        held = len(self._demand)
+        if n:
+            self._check(demand)
+            self._key = demand.retry_key[0]
+            self._demand = Demand.joined([self._demand, demand]) if held else demand
+            self._table = _longer(self._table, n)
+            if self._warm_one_to_come:
+                self._warm_one_to_come = False
+                self._add_warm(int(demand.idle_timeout_ns[0]), int(demand.lifetime_ns[0]))
+            self._run(held, drains=False)
+        launched_ns = self._launched_since()
+        self._requests_to_look -= n
+        if n == 0 or self._requests_to_look > 0:
+            gone = nobody(self._until_ns)
+        else:
+            gone = forget_gone(self._state, self._rules.routing, self._last_ns)
+            self._until_ns = gone.until_ns
+            self._rows_told = int(self._state.sizes[ROWS])
+            self._requests_to_look = max(self._room, self._rows_told)
+        is_decided = np.append(self._table.outcome != UNDECIDED, False)
+        return self._settled(int(np.argmin(is_decided)), launched_ns, gone)
+
+    def finish(self) -> Settled:
+        """All that is left, as it ends if no request follows.
+
+        Raises
+        ------
+        InputError
+            If a request waits for what never comes.
+        """
+        self._run(len(self._demand), drains=True)
+        if (self._table.outcome == UNDECIDED).any():
+            raise InputError("demand: requests wait for ever, for a service that never ends")
+        rest = instances_in(self._state, slice(int(self._state.sizes[ROWS])), FOREVER)
+        return self._settled(len(self._demand), self._launched_since(), rest)
+
+    def _check(self, demand: Demand) -> None:
+        first_ns, last_ns = int(demand.arrival_ns[0]), int(demand.arrival_ns[-1])
+        if first_ns < self._last_ns:
+            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._last_ns} ns")
+        if last_ns == FOREVER:
+            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
+        self._last_ns = last_ns
+
+    def _run(self, first: int, drains: bool) -> None:
+        """All events up to the last arrival, or all, of the requests held, of which so many came before."""
+        rows = rows_of(self._demand, self._rules.patience)
+        run: Any = serve
+        row = first
+        while True:
+            row = run(self._rules, rows, self._key, drains, row, self._state, self._table, self._tried)
+            if row == DONE:
+                return
+            self._state, self._tried = with_more_room(self._state, self._tried, self._rules.routing)
+
+    def _add_warm(self, idle_timeout_ns: int, lifetime_ns: int) -> None:
+        """One instance as if launched and released at 0, the first after the standing ones and the first idle."""
+        state = self._state
+        row = int(state.sizes[ROWS])
+        state.sizes[ROWS] += 1
+        state.life_over_ns[row] = lifetime_ns
+        state.gone_ns[row] = min(idle_timeout_ns, lifetime_ns)
+        state.idle_for[row] = NONE
+        if self._rules.routing == Routing.RANDOM_IDLE:
+            state.instance_in[0] = row
+            set_slot(state.idle_below, state.retires_ns, 0, 1, state.gone_ns[row])
+            state.sizes[SLOTS_USED] = 1
+        else:
+            state.idle[0] = row
+            state.sizes[TAIL] = 1
+
+    def _settled(self, n: int, launched_ns: NDArray[np.int64], gone: Gone) -> Settled:
+        """The first n requests held, with their tries, which are then forgotten."""
+        sizes = self._state.sizes
+        held = len(self._demand)
+        demand, requests = self._demand.rows(0, n), requests_of(self._table).rows(0, n)
+        self._demand = self._demand.rows(n, held)
+        columns: list[Any] = [column[n:] for column in self._table]
+        self._table = Table(*columns)
+        sizes[OLDEST] += n
+        tries, sizes[TRIES] = take_tries(self._tried, int(sizes[TRIES]), int(sizes[OLDEST]))
+        return Settled(demand, requests, launched_ns, *gone, tries=tries)
+
+    def _launched_since(self) -> NDArray[np.int64]:
+        """Launches since the last call."""
+        told, self._rows_told = self._rows_told, int(self._state.sizes[ROWS])
+        return self._state.launch_ns[told : self._rows_told].copy()
+
+
+def _longer(table: Table, n: int) -> Table:
+    """The same with n rows behind, undecided."""
+    more = empty_table(n)
+    more.outcome[:] = UNDECIDED
+    if len(table.outcome) == 0:
+        return more
+    columns: list[Any] = [np.concatenate(pair) for pair in zip(table, more, strict=True)]
+    return Table(*columns)
