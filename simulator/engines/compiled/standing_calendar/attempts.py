@@ -11,15 +11,14 @@ from simulator.engines.compiled.standing_calendar.ending import (
     is_tried_again,
 )
 from simulator.engines.compiled.standing_calendar.kernels import rule
+from simulator.engines.compiled.standing_calendar.points import count_attempt
 from simulator.engines.compiled.standing_calendar.queues import free_row, hold, join_queue, leave_queue, let_go
 from simulator.engines.compiled.standing_calendar.rules import Rows, Rules
 from simulator.engines.compiled.standing_calendar.state import (
     AT,
     ATTEMPT,
     BUSY,
-    FAILED,
     FIRST,
-    FOUND,
     FREE,
     INSTANCE,
     LENGTH,
@@ -59,18 +58,16 @@ def make_attempt(
 
     `NONE` where there is none.
     """
-    counts, attempts, instances, shares = state.counts, state.attempts, state.instances, state.shares
+    counts, attempts, instances = state.counts, state.attempts, state.instances
     serving = counts[SERVING]
     reason = _NO_REASON
     instance, queue, is_at_once = _NONE, 0, False
     if serving == 0:
         if not rules.waits_for_capacity:
             reason = _NO_CAPACITY
-            counts[FAILED] += 1
+            count_attempt(state, False)
     else:
-        counts[FOUND] += 1
-        for policy in range(len(shares)):
-            shares[policy] += 1.0 / serving
+        count_attempt(state, True)
         if rules.routing == _CENTRAL:
             if counts[FREE] > 0:
                 instance, is_at_once = state.service[state.free[0]], True

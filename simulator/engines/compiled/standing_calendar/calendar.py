@@ -28,6 +28,7 @@ from simulator.engines.compiled.standing_calendar.state import (
     REASON,
     RELEASE,
     RESPONSE,
+    SAMPLES,
     SERIAL,
     SERVED_BY,
     START,
@@ -44,7 +45,6 @@ from simulator.engines.compiled.standing_calendar.state import (
     with_more_attempts,
 )
 from simulator.engines.pool import Pool
-from simulator.engines.scaling import Metric
 from simulator.engines.tables import NONE, Changes, Demand, LaunchTimes, Requests, Settled, Tries
 from simulator.errors import InputError
 from simulator.units import FOREVER
@@ -65,11 +65,9 @@ class StandingCalendar:
 
     def __init__(self, pool: Pool, launch_times: LaunchTimes, room: int) -> None:
         scaling = pool.scaling
-        watched = scaling.policies if scaling else ()
-        shares = sum(policy.metric is Metric.INVOCATIONS_PER_INSTANCE for policy in watched)
         self._rules = rules_of(pool)
         self._started = pool.places * self._rules.most
-        self._fleet = Fleet(pool, empty_state(room, shares))
+        self._fleet = Fleet(pool, empty_state(room, len(scaling.policies) if scaling else 0))
         self._scaler = Scaler(scaling, self._fleet, launch_times) if scaling else None
         self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
         self._rows = rows_of(self._demand)
@@ -137,6 +135,10 @@ class StandingCalendar:
             state = with_more_attempts(state, len(state.attempts))
         while counts[TRIES] + self._started + 1 > len(state.tries):
             state = state._replace(tries=doubled(state.tries))
+        if self._scaler and counts[SAMPLES] + len(state.series) > len(state.samples):
+            self._scaler.make_room()
+        while counts[SAMPLES] + len(state.series) > len(state.samples):
+            state = state._replace(samples=doubled(state.samples), sampled_shares=doubled(state.sampled_shares))
         if counts[MOMENTS] + self._started + 3 > len(state.moments):
             moments = state.moments[: counts[MOMENTS]]
             rows = moments[:, MOMENT_ROW]

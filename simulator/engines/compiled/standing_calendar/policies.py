@@ -38,6 +38,14 @@ class Tracker:
         """Whether it does not stand in the way of another policy that asks for less."""
         return not self._policy.scales_in or self._low >= self._policy.points_in
 
+    def points_until_it_asks(self, *, may_grow: bool, may_shrink: bool) -> int | None:
+        """How many points have to follow at least, 1 or more, until it asks for a change that may be done."""
+        policy = self._policy
+        missing = [policy.points_out - self._above] if may_grow else []
+        if may_shrink and policy.scales_in:
+            missing.append(policy.points_in - self._low_in_service)
+        return max(1, min(missing)) if missing else None
+
     def ask(self, capacity: int, now_ns: int, changed_ns: int | None) -> int | None:
         """The capacity that it asks for, before its bounds; None if for none.
 
@@ -85,6 +93,10 @@ class Stepper:
         is_beyond = value >= policy.threshold if policy.above else value <= policy.threshold
         self._run = self._run + 1 if is_beyond else 0
         self._last = value
+
+    def points_until_it_asks(self, *, may_grow: bool, may_shrink: bool) -> int | None:
+        """How many points have to follow at least, 1 or more, until it asks for a change that may be done."""
+        return max(1, self._policy.points - self._run) if may_grow or may_shrink else None
 
     def ask(self, capacity: int, now_ns: int) -> int | None:
         """The capacity that it asks for, before its bounds; None if for none."""

@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.standing_calendar.instances import Fleet
-from simulator.engines.compiled.standing_calendar.points import Series
+from simulator.engines.compiled.standing_calendar.points import Series, begin_series
 from simulator.engines.compiled.standing_calendar.policies import Stepper, Tracker
-from simulator.engines.scaling import Metric, Scaling, TargetTracking
+from simulator.engines.compiled.standing_calendar.state import (
+    ENDS_AT,
+    PERIOD,
+    SAMPLE_AT,
+    SAMPLES,
+)
+from simulator.engines.scaling import Scaling, TargetTracking
 from simulator.engines.tables import Changes, LaunchTimes
 from simulator.units import FOREVER
 
-#: Ranks of an instant (model.md 1): before any event, an instance becomes ready, scaling.
-SAMPLE, READY, SCALE = 0, 20, 40
+#: Ranks of an instant (model.md 1): an instance becomes ready, scaling.
+READY, SCALE = 20, 40
 #: An instant that never comes, and everything happens before it.
 NEVER = (FOREVER, 99)
 
@@ -39,31 +45,38 @@ class Scaler:
         self._actions = [action for action in scaling.actions if action.at_ns < scaling.horizon_ns][::-1]
         self._capacity = fleet.serving
         self._starting: list[tuple[int, int]] = []
+        self._ready_ns = 0
         self._changed_ns: int | None = None
         self._changes: list[tuple[int, int]] = []
         self._durations = _durations(launch_times)
         self._policies: list[tuple[Series, Tracker | Stepper]] = []
-        shares = 0
+        begin_series(fleet.state, scaling.policies)
         for policy in scaling.policies:
-            has_share = policy.metric is Metric.INVOCATIONS_PER_INSTANCE
-            share = shares if has_share else None
-            shares += has_share
-            series = Series(policy.metric, policy.period_ns, policy.delay_ns, scaling.horizon_ns, share)
+            series = Series(policy.metric, policy.period_ns, policy.delay_ns)
             self._policies.append((series, Tracker(policy) if isinstance(policy, TargetTracking) else Stepper(policy)))
         self.next = self._next()
 
     def meet(self) -> None:
         """Do what is due at `next`, an instant and a rank, before which everything has happened."""
         now_ns, rank = self.next
-        if rank == SAMPLE:
-            for series, _ in self._policies:
-                if series.end_ns == now_ns:
-                    series.sample(self._fleet.state)
-        elif rank == READY:
+        if rank == READY:
+            self._take_samples()
+            self._publish(now_ns - 1)
+            self._ready_ns = now_ns
             self._fleet.begin_service(heapq.heappop(self._starting)[1], now_ns)
         else:
             self._scale(now_ns)
         self.next = self._next()
+
+    def make_room(self) -> None:
+        """Take the samples off the calendar; points that were published by the last of them are passed over."""
+        state = self._fleet.state
+        last_ns = int((state.series[:, ENDS_AT] - state.series[:, PERIOD]).max())
+        self._take_samples()
+        self._publish(last_ns - 1)
+        if last_ns >= self._horizon_ns:
+            # Nothing is published any more.
+            state.counts[SAMPLE_AT] = FOREVER
 
     def changes(self) -> Changes:
         """Changes of capacity since the last call."""
@@ -74,16 +87,19 @@ class Scaler:
     def _next(self) -> tuple[int, int]:
         """The next instant, and the rank from which on it is looked at."""
         ready_ns = self._starting[0][0] if self._starting else FOREVER
-        end_ns = scale_ns = FOREVER
-        for series, _ in self._policies:
-            end_ns = min(end_ns, series.end_ns)
-            scale_ns = min(scale_ns, series.publication_ns)
+        scale_ns = self._horizon_ns
+        may_grow = self._capacity < self._maximum and (self._grows_while_updating or not self._starting)
+        may_shrink = self._capacity > self._minimum and not self._starting
+        for series, policy in self._policies:
+            points = policy.points_until_it_asks(may_grow=may_grow, may_shrink=may_shrink)
+            if points is not None:
+                scale_ns = min(scale_ns, series.publication_in(points))
         if self._actions:
             scale_ns = min(scale_ns, self._actions[-1].at_ns)
-        if self._starting and self._moved() != self._capacity:
-            last_ns = max(ready_ns for ready_ns, _ in self._starting)
-            scale_ns = min(scale_ns, last_ns if last_ns < self._horizon_ns else FOREVER)
-        first = min((end_ns, SAMPLE), (ready_ns, READY), (scale_ns, SCALE))
+        if self._moved() != self._capacity:
+            # A scheduled action waits until the last starting instance is ready.
+            scale_ns = min(scale_ns, max((ready_ns for ready_ns, _ in self._starting), default=self._ready_ns))
+        first = min((ready_ns, READY), (scale_ns if scale_ns < self._horizon_ns else FOREVER, SCALE))
         return first if first[0] < FOREVER else NEVER
 
     def _scale(self, now_ns: int) -> None:
@@ -93,10 +109,31 @@ class Scaler:
             self._minimum = self._minimum if action.minimum is None else action.minimum
             self._maximum = self._maximum if action.maximum is None else action.maximum
         self._change(self._moved(), now_ns)
-        due = [(series, policy) for series, policy in self._policies if series.publication_ns == now_ns]
-        for series, policy in due:
-            policy.take(series.publish())
-        self._decide([policy for _, policy in due], now_ns)
+        self._take_samples()
+        self._decide(self._publish(now_ns), now_ns)
+
+    def _take_samples(self) -> None:
+        """Hand what was sampled to the series."""
+        state = self._fleet.state
+        count = int(state.counts[SAMPLES])
+        shares = state.sampled_shares[:count].tolist()
+        for (policy, load, serving), share in zip(state.samples[:count].tolist(), shares, strict=True):
+            self._policies[policy][0].add(load, serving, share)
+        state.counts[SAMPLES] = 0
+
+    def _publish(self, now_ns: int) -> list[Tracker | Stepper]:
+        """The policies of which a point is published now; points before now are taken too.
+
+        Where nothing that could be done could be asked for, points were passed over.
+        """
+        published = []
+        last_ns = min(now_ns, self._horizon_ns - 1)
+        for series, policy in self._policies:
+            while series.publication_ns <= last_ns:
+                if series.publication_ns == now_ns:
+                    published.append(policy)
+                policy.take(series.publish())
+        return published
 
     def _decide(self, policies: list[Tracker | Stepper], now_ns: int) -> None:
         """The largest capacity that some policies ask for, if it may be done now."""

@@ -14,6 +14,7 @@ from simulator.engines.compiled.standing_calendar.attempts import (
 from simulator.engines.compiled.standing_calendar.due import add_release, drop_moment, drop_release
 from simulator.engines.compiled.standing_calendar.ending import RETRY, end_attempt, rounded
 from simulator.engines.compiled.standing_calendar.kernels import kernel, rule
+from simulator.engines.compiled.standing_calendar.points import sample_points
 from simulator.engines.compiled.standing_calendar.queues import free_row, hold, leave_queue, let_go
 from simulator.engines.compiled.standing_calendar.rules import Rows, Rules
 from simulator.engines.compiled.standing_calendar.state import (
@@ -45,6 +46,8 @@ from simulator.engines.compiled.standing_calendar.state import (
     RANK_SHIFT,
     RELEASE,
     RELEASES,
+    SAMPLE_AT,
+    SAMPLES,
     SERVED_BY,
     START,
     STATUS,
@@ -202,6 +205,7 @@ def _lacks_room(rules: Rules, state: State) -> bool:
         counts[UNUSED_ROW] == _NONE
         or counts[MOMENTS] + started + 3 > len(state.moments)
         or counts[TRIES] + started + 1 > len(state.tries)
+        or counts[SAMPLES] + len(state.series) > len(state.samples)
     )
 
 
@@ -231,6 +235,10 @@ def run_calendar(rules: Rules, rows: Rows, state: State, until_ns: int, until_ra
                 now_ns, rank = moments[0, MOMENT_AT], moments[0, MOMENT_KEY] >> RANK_SHIFT
             if counts[RELEASES] > 0 and state.release_ns[0] <= now_ns:
                 now_ns, rank = state.release_ns[0], RELEASED
+            if counts[SAMPLE_AT] <= now_ns and counts[SAMPLE_AT] <= until_ns and min(now_ns, until_ns) < FOREVER:
+                # Just before any event of the instant.
+                sample_points(state)
+                continue
             if now_ns > until_ns or (now_ns == until_ns and rank >= until_rank):
                 return STOPPED
             if rank == NEVER:

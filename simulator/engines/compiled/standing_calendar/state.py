@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from simulator.engines.compiled.outstanding import none_outstanding
 from simulator.engines.tables import NONE
+from simulator.units import FOREVER
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -41,10 +42,15 @@ RANK_SHIFT = 56
 
 #: Entries of `counts`: the next row to arrive, the number of row 0, attempts made, the first free row of `attempts`,
 #: releases, moments and tries entered, instances in service, free ones in `free`, the instance that has just become
-#: ready, the instant, requests held by instances in service and the central queue, attempts that found an instance in
-#: service, attempts that were throttled because there was none.
+#: ready, the instant, requests held by instances in service and the central queue, samples taken, the next end of
+#: a period.
 NEXT_ROW, FIRST, SERIALS, UNUSED_ROW, RELEASES, MOMENTS, TRIES, SERVING = range(8)
-FREE, JUST_READY, NOW, LOAD, FOUND, FAILED, COUNTS = range(8, 15)
+FREE, JUST_READY, NOW, LOAD, SAMPLES, SAMPLE_AT, COUNTS = range(8, 15)
+
+#: Columns of `series`, one row per policy: what it watches; its period, and when that ends [ns]; attempts that count.
+METRIC, PERIOD, ENDS_AT, ATTEMPTS = range(4)
+#: Columns of `samples`: the policy, the load, the instances in service.
+SAMPLED, LOADED, SERVED = range(3)
 
 
 class State(NamedTuple):
@@ -65,8 +71,12 @@ class State(NamedTuple):
         Positions of the instances that have a free worker, a heap; only with a central queue.
     held, least, sharing : ndarray of int64
         See `outstanding`, by position; only for least outstanding requests.
+    series : ndarray of int64, shape (policies, 4)
+        The current period of each policy's metric.
     shares : ndarray of float64, shape (policies,)
-        Sums of 1/(instances in service) of the current period, of the policies that watch them.
+        Sums of 1/(instances in service) over the attempts of the period.
+    samples, sampled_shares : ndarray of int64, shape (s, 3), and of float64, shape (s,)
+        Periods that are over.
     ends : ndarray of int64, shape (n, 7)
         The requests that are held.
     tries : ndarray of int64, shape (t, 10)
@@ -84,7 +94,10 @@ class State(NamedTuple):
     held: Ints
     least: Ints
     sharing: Ints
+    series: Ints
     shares: Floats
+    samples: Ints
+    sampled_shares: Floats
     ends: Ints
     tries: Ints
 
@@ -93,6 +106,7 @@ def empty_state(room: int, policies: int) -> State:
     """A calendar without instances and requests."""
     counts = np.zeros(COUNTS, np.int64)
     counts[UNUSED_ROW] = counts[JUST_READY] = NONE
+    counts[SAMPLE_AT] = FOREVER
     return with_more_attempts(
         State(
             counts=counts,
@@ -104,7 +118,10 @@ def empty_state(room: int, policies: int) -> State:
             service=np.zeros(1, np.int64),
             free=np.zeros(1, np.int64),
             **dict(zip(("held", "least", "sharing"), none_outstanding(1), strict=True)),
+            series=np.zeros((policies, 4), np.int64),
             shares=np.zeros(policies, np.float64),
+            samples=np.zeros((room, 3), np.int64),
+            sampled_shares=np.zeros(room, np.float64),
             ends=np.zeros((0, END_COLUMNS + 1), np.int64),
             tries=np.zeros((room, END_COLUMNS + 4), np.int64),
         ),
