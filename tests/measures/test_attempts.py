@@ -16,6 +16,7 @@ from simulator.engines import compiled
 from simulator.engines.clients import Retries
 from simulator.engines.pool import Batching, Bucket, OnTimeout, Pool, Routing, WaitingRequests
 from simulator.engines.tables import Demand, Outcome, Reason, Requests, Run
+from simulator.measures.attempts import launches_are_known
 from simulator.measures.billed_time import usage_of
 from simulator.measures.catalogue import MEASURES
 from simulator.measures.cold_starts import ColdTally
@@ -23,7 +24,7 @@ from simulator.measures.measured import Measured
 from simulator.measures.tally import BrokenIdentityError, Tally
 from simulator.measures.timeline import TimelineTally
 from simulator.units import FOREVER
-from tests.engines import cases
+from tests.engines import cases, later_cases
 from tests.measures import made_up, plain
 from tests.measures.made_up import attempt, run_of, settled_of, throttled
 
@@ -49,7 +50,7 @@ def test_every_sum_agrees_with_plain_arithmetic(launches: bool, first_free: bool
     """Every field of what is measured: made-up runs with retries and with an initial transient, cut anywhere."""
     dice = random.Random(SEED)
     seen = dict.fromkeys(("tries", "retried", "throttled_tries", "client_gone_ns", "launched", "timed_out"), 0)
-    for _ in range(300):
+    for _ in range(200):
         pool, demand, run = made_up.case(dice, launches=launches, first_free=first_free)
         settings: dict[str, Any] = {"from_ns": dice.choice([0, 0, 20]), "until_ns": dice.choice([61, 75, 200])}
         settings |= {"overhead_ns": dice.choice([0, 2]), "limits_ns": (3, 8)}
@@ -110,6 +111,36 @@ def test_periods_of_a_timeline_add_up_to_the_tally(launches: bool, first_free: b
         )
         ends = [max(a, int((of.start_ns if of.start_ns[k] >= 0 else of.response_ns)[k])) for a, of, k in made]
         assert sum(max(0, min(75, e) - a) for (a, _, _), e in zip(made, ends, strict=True)) == series.waiting_ns.sum()
+
+
+@pytest.mark.parametrize("kind", ["launching", "standing", "scaling"])
+def test_runs_of_the_engine_agree_with_plain_arithmetic(kind: str) -> None:
+    """Lines, claims, stops, patience, cores, scaling: every field and every identity, as the engine settles blocks.
+
+    Batches occupy fewer places than requests, never more than there are workers. The timeline adds up to the same.
+    """
+    dice = random.Random(SEED)
+    for later in later_cases.seeded(SEED, 150, launches=kind == "launching", scales=kind == "scaling"):
+        pool, demand = later.pool, later.demand
+        run = compiled.simulate(pool, demand, later.launch_times)
+        last = int(demand.arrival_ns[-1]) if len(demand) else 0
+        known = launches_are_known(pool)
+        settings: dict[str, Any] = {"from_ns": dice.choice([0, last // 2 if known else 0]), "until_ns": last + 3}
+        simulation = compiled.Simulation(pool, later.launch_times)
+        tally, timeline = Tally(pool, **settings), TimelineTally(pool, last + 3)
+        for part in [*(simulation.feed(block) for block in cases.blocks(dice, demand)), simulation.finish()]:
+            tally.add(part)
+            timeline.add(part)
+        found, series = tally.finish(), timeline.finish()
+        assert tallied(pool, demand, run, **settings) == found
+        expected = plain.attempted(pool, demand, run, **settings)
+        if pool.batching is not None:
+            assert found.in_service_ns <= expected.pop("in_service_ns")
+            assert found.concurrency_max <= min(expected.pop("concurrency_max"), pool.places * found.instances_max)
+        assert {} == {n: (v, getattr(found, n)) for n, v in expected.items() if v != getattr(found, n)}, pool
+        if settings["from_ns"] == 0:
+            occupied_ns = found.in_service_ns + (found.starting_ns if pool.launches else 0)
+            assert (occupied_ns, found.busy_ns) == (series.occupied_ns.sum(), series.busy_ns.sum())
 
 
 def by_hand() -> tuple[Pool, Demand, Run]:
