@@ -35,6 +35,7 @@ from simulator.scenario.checks import problems_between_fields
 from simulator.scenario.clients import Clients
 from simulator.scenario.composed_month import ComposedMonth
 from simulator.scenario.finding import TAKEN_OUT, holds_assumptions
+from simulator.scenario.fleet import FleetBlock, ModelTable
 from simulator.scenario.places import KeyPath
 from simulator.scenario.plan import PlanBlock
 from simulator.scenario.precision import Precision
@@ -182,6 +183,10 @@ class Scenario(BaseModel):
     stress: StressBlock | None = Field(None, description="What `endpointsim stress` puts it to; changes nothing else.")
     plan: PlanBlock | None = Field(None, description="What `endpointsim plan` chooses from; changes nothing else.")
 
+    fleet: FleetBlock | None = Field(
+        None, description="Models that share the traffic, for `endpointsim fleet`; changes nothing else."
+    )
+
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _price_sheet: PriceSheet = PrivateAttr()
     _uncertain: Uncertain | None = PrivateAttr(None)
@@ -216,6 +221,8 @@ class Scenario(BaseModel):
         except (SimulatorError, ValueError) as error:
             problems.append((("prices",), str(error)))
         problems += problems_between_fields(self, sheet)
+        if self.fleet is not None:
+            problems += self.fleet.problems(self, folder)
         if problems or sheet is None:
             raise between_fields(problems)
         self._folder = folder
@@ -400,6 +407,6 @@ def _file_digests(part: object) -> list[str]:
         return [digest for entry in part for digest in _file_digests(entry)]
     if not isinstance(part, BaseModel):
         return []
-    if isinstance(part, Arrivals | Distribution):
+    if isinstance(part, Arrivals | Distribution | ModelTable):
         return [part.digest] if part.digest is not None else []
     return [digest for name in type(part).model_fields for digest in _file_digests(getattr(part, name))]

@@ -48,7 +48,9 @@ def what_is_there(scenario: Scenario, engine: str, results: Path) -> Found:
 
 
 @contextmanager
-def kept(scenario: Scenario, engine: str, results: Path, resume: Resume) -> Iterator[Journal]:
+def kept(
+    scenario: Scenario, engine: str, results: Path, resume: Resume, folder: Path | None = None
+) -> Iterator[Journal]:
     """The journal of a study, with the replications that can be used.
 
     Parameters
@@ -61,6 +63,8 @@ def kept(scenario: Scenario, engine: str, results: Path, resume: Resume) -> Iter
         Folder of all results.
     resume : {"if_possible", "always", "never"}
         What to do with replications that are there.
+    folder : Path, optional
+        Of the study, where its records are not those of `replicate` alone.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def kept(scenario: Scenario, engine: str, results: Path, resume: Resume) -> Iter
         If the folder cannot be written to, if another run is at work in it, or if `resume` is "always" and nothing
         in it can be used.
     """
-    folder = study_folder(scenario, results)
+    folder = study_folder(scenario, results) if folder is None else folder
     wanted = manifest_of(scenario, engine, folder)
     if resume == "always" and not (folder / MANIFEST).exists():
         raise _not_to_be_resumed(folder, _why_not(folder, wanted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal, get_args
 
 from simulator.demand import launch_times, replication_blocks
@@ -113,7 +114,11 @@ def levels_of(scenario: Scenario) -> tuple[Level, ...]:
     return tuple(sorted({*LEVELS, *asked}))
 
 
-def replicate(task: Task, tell: Callable[[int], None] | None = None) -> list[Record]:
+#: Takes the name of an endpoint and what was settled there, block by block.
+Watch = Callable[[str, Settled], None]
+
+
+def replicate(task: Task, tell: Callable[[int], None] | None = None, watch: Watch | None = None) -> list[Record]:
     """Records of the task's replications, in its order.
 
     Parameters
@@ -121,6 +126,8 @@ def replicate(task: Task, tell: Callable[[int], None] | None = None) -> list[Rec
     task : Task
     tell : callable, optional
         Called now and then with the number of requests that were simulated since, over all endpoints.
+    watch : callable, optional
+        Sees all that is settled; for what records do not hold.
 
     Raises
     ------
@@ -130,10 +137,10 @@ def replicate(task: Task, tell: Callable[[int], None] | None = None) -> list[Rec
     difference = other_version(task.made_by)
     if difference:
         raise InputError(f"the study was begun with {difference} in a worker process; install the same everywhere")
-    return [_record(task, number, tell or (lambda _: None)) for number in task.numbers]
+    return [_record(task, number, tell or (lambda _: None), watch) for number in task.numbers]
 
 
-def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
+def _record(task: Task, number: int, tell: Callable[[int], None], watch: Watch | None) -> Record:
     scenario = task.scenario.realised(number)
     endpoints = [one for one in scenario.endpoints if not task.endpoints or one.name in task.endpoints]
     horizon_ns = to_ns(scenario.horizon)
@@ -156,6 +163,7 @@ def _record(task: Task, number: int, tell: Callable[[int], None]) -> Record:
             TimelineTally(pools[endpoint.name], horizon_ns) if number == 0 else None,
             ColdTally(to_ns(scenario.initial_transient), clock_ns) if pools[endpoint.name].launches else None,
             task.engine,
+            None if watch is None else partial(watch, endpoint.name),
         )
         for endpoint in endpoints
     }
@@ -187,8 +195,9 @@ class _Endpoint:
         timeline: TimelineTally | None,
         cold: ColdTally | None,
         engine: Engine,
+        watch: Callable[[Settled], None] | None,
     ) -> None:
-        self._tally, self._timeline, self._cold = tally, timeline, cold
+        self._tally, self._timeline, self._cold, self._watch = tally, timeline, cold, watch
         made: Callable[..., compiled.Simulation | reference.Simulation]
         made = compiled.Simulation if engine == "compiled" else reference.Simulation
         self._simulation = made(pool) if launches is None else made(pool, launches)
@@ -207,3 +216,5 @@ class _Endpoint:
             self._timeline.add(settled)
         if self._cold is not None:
             self._cold.add(settled)
+        if self._watch is not None:
+            self._watch(settled)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import numpy as np
@@ -163,6 +164,18 @@ class Arrivals(BaseModel, ABC):
     def remarks(self, horizon_s: float) -> list[str]:
         """What a reader of results has to know about this traffic over a horizon [s]."""
         return []
+
+    def parts_by(self, column: str, folder: Path) -> Mapping[str, Arrivals]:
+        """Name → traffic of its own, of all that this traffic is the sum of, parted by a column of its file.
+
+        Raises
+        ------
+        ValueError
+            If it was not read from a file whose rows can be told apart.
+        """
+        raise ValueError(
+            f"{self.kind} traffic has no rows to part it by; recorded traffic, or counts with row: sum, has"
+        )
 
     @property
     def inside(self) -> tuple[Arrivals, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import numpy as np
@@ -82,9 +83,9 @@ class Counts(Replay):
     ----------
     file : str
         CSV file with a header.
-    row : dict of str
-        Wide file: column → value that picks the one row; columns called 1, 2, 3, … (from any number on, without a
-        gap) hold the counts.
+    row : dict of str, or ``sum``
+        Wide file: column → value that picks the one row, or the sum of all rows; columns called 1, 2, 3, … (from any
+        number on, without a gap) hold the counts.
     start, count : str
         Long file: headers of the columns with the start of each period and with its count.
     time_unit, timezone, sort
@@ -103,7 +104,7 @@ class Counts(Replay):
 
     kind: Literal["counts"] = "counts"
     file: str
-    row: dict[str, str] | None = None
+    row: dict[str, str] | Literal["sum"] | None = None
     start: str | None = None
     count: str | None = None
     period: Annotated[Seconds, AfterValidator(_not_short)] = 60.0
@@ -131,12 +132,9 @@ class Counts(Replay):
         if self.time_unit is not None or self.sort or self.gaps != "refuse":
             raise ValueError("time_unit, sort and gaps are for a long file (start and count), not for one with row")
         assert self.row is not None
-        numbered = [name for name in content.header if name.isdecimal()]
-        if not numbered:
-            raise ValueError(f"{self.file}: no column is called by a number; the counts must be in columns 1, 2, 3, …")
-        for name, expected in zip(numbered, range(int(numbered[0]), int(numbered[0]) + len(numbered)), strict=True):
-            if int(name) != expected:
-                raise ValueError(f"{self.file}: column {name!r} stands where {expected} should; must be without a gap")
+        if self.row == "sum":
+            return Series(_most_checked(self.file, self._rows_of(content)[1].sum(axis=0)), 0, False, 0, content.digest)
+        numbered = _numbered(content)
         wanted = [(content.position(name), value) for name, value in self.row.items()]
         found = [(line, cells) for line, cells in content.rows() if all(cells[at].strip() == v for at, v in wanted)]
         shown = ", ".join(f"{name}: {value}" for name, value in self.row.items())
@@ -148,16 +146,49 @@ class Counts(Replay):
         if len(found) > 1:
             lines = ", ".join(str(line) for line, _ in found[:5])
             raise ValueError(f"{self.file}: {len(found)} rows have {shown} (lines {lines}); row must pick one")
-        line, cells = found[0]
-        texts = [cells[place].strip() for place, name in enumerate(content.header) if name.isdecimal()]
-        try:
-            counts = _whole(Column(self.file, "", texts, [line] * len(texts)))
-        except ValueError:
-            # Each by itself, so that the message names its column.
-            counts = np.concatenate(
-                [_whole(Column(self.file, name, [text], [line])) for name, text in zip(numbered, texts, strict=True)]
-            )
-        return Series(counts, 0, False, 0, content.digest)
+        return Series(_row_counts(content, numbered, *found[0]), 0, False, 0, content.digest)
+
+    def _rows_of(self, content: CsvFile) -> tuple[list[list[str]], NDArray[np.int64]]:
+        """Cells and counts of every row of a wide file; counts of shape (rows, periods)."""
+        numbered = _numbered(content)
+        rows = list(content.rows())
+        if not rows:
+            raise ValueError(f"{self.file}: no row below the header; at least one is needed")
+        counts = np.array([_row_counts(content, numbered, line, cells) for line, cells in rows], np.int64)
+        return [cells for _, cells in rows], counts
+
+    def parts_by(self, column: str, folder: Path) -> dict[str, Counts]:
+        """Rows of a wide file, of which this is the sum, each as traffic of its own.
+
+        Parameters
+        ----------
+        column : str
+            Whose cells name the rows.
+        folder : Path
+            Of the scenario.
+
+        Raises
+        ------
+        ValueError
+            If this is not the sum of the rows, or if names are empty or come twice.
+        """
+        if self.row != "sum":
+            raise ValueError("counts can be parted by row where they are the sum of the rows (row: sum)")
+        content = read_csv(self.file, folder)
+        if content.digest != self.digest:
+            raise ValueError(f"{self.file} was changed after it was read")
+        at = content.position(column)
+        cells, counts = self._rows_of(content)
+        parts: dict[str, Counts] = {}
+        for row, series in zip(cells, counts, strict=True):
+            name = row[at].strip()
+            if not name or name in parts:
+                what = "is empty in a row" if not name else f"has {name} twice"
+                raise ValueError(f"{self.file}: column {column!r} {what}; each row must have a name of its own")
+            part = self.model_copy(update={"row": {column: name}})
+            part._series = Series(series, 0, False, 0, content.digest)
+            parts[name] = part
+        return parts
 
     def _long(self, content: CsvFile) -> Series:
         assert self.start is not None
@@ -282,8 +313,9 @@ class Counts(Replay):
 
     def describe(self) -> str:
         """File, size, placement and scaling."""
+        rows = ", all rows" if self.row == "sum" else ""
         return (
-            f"recorded counts of {self.file}: {int(self.counts.sum()):,} in {len(self.counts):,} periods of "
+            f"recorded counts of {self.file}{rows}: {int(self.counts.sum()):,} in {len(self.counts):,} periods of "
             f"{duration_text(self.period)}, {_PLACED[self.within]}{self.scaling_in_words()}"
         )
 
@@ -308,6 +340,36 @@ class Counts(Replay):
         if not self.counts.any():
             notes.append("All counts are 0: no request arrives.")
         return notes
+
+
+def _numbered(content: CsvFile) -> list[str]:
+    """Headers of the columns that hold counts."""
+    numbered = [name for name in content.header if name.isdecimal()]
+    if not numbered:
+        raise ValueError(f"{content.name}: no column is called by a number; the counts must be in columns 1, 2, 3, …")
+    for name, expected in zip(numbered, range(int(numbered[0]), int(numbered[0]) + len(numbered)), strict=True):
+        if int(name) != expected:
+            raise ValueError(f"{content.name}: column {name!r} stands where {expected} should; must be without a gap")
+    return numbered
+
+
+def _row_counts(content: CsvFile, numbered: list[str], line: int, cells: list[str]) -> NDArray[np.int64]:
+    """Counts of one row of a wide file."""
+    texts = [cells[place].strip() for place, name in enumerate(content.header) if name.isdecimal()]
+    try:
+        return _whole(Column(content.name, "", texts, [line] * len(texts)))
+    except ValueError:
+        # Each by itself, so that the message names its column.
+        return np.concatenate(
+            [_whole(Column(content.name, name, [text], [line])) for name, text in zip(numbered, texts, strict=True)]
+        )
+
+
+def _most_checked(file: str, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums of rows, refused where one is more than a period may hold."""
+    if counts.max() > _MOST:
+        raise ValueError(f"{file}: the rows sum up to {counts.max():,} in one period; must be at most 1e8")
+    return counts
 
 
 def _whole(column: Column) -> NDArray[np.int64]:

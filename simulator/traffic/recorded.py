@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -93,6 +94,41 @@ class Recorded(Replay):
             )
         self.check_options()
         return self
+
+    def parts_by(self, column: str, folder: Path) -> dict[str, Recorded]:
+        """The recorded times parted by what stands beside them; all parts begin and end with the whole.
+
+        Parameters
+        ----------
+        column : str
+            Whose cells name the parts.
+        folder : Path
+            Of the scenario.
+
+        Raises
+        ------
+        ValueError
+            If a cell is empty.
+        """
+        content = read_csv(self.file, folder)
+        if content.digest != self.digest:
+            raise ValueError(f"{self.file} was changed after it was read")
+        times, names = content.columns(self.column, column)
+        stamps = stamps_of(times.texts, self.time_unit, self.timezone, times.problem)
+        order = np.argsort(stamps.ns, kind="stable")
+        rows: dict[str, list[int]] = {}
+        for i in order.tolist():
+            if not names.texts[i]:
+                raise names.problem(i, "is empty; each row must say to what it belongs")
+            rows.setdefault(names.texts[i], []).append(i)
+        whole = self._recording
+        parts: dict[str, Recorded] = {}
+        for name, own in rows.items():
+            # A part lasts as long as the whole, also where its last arrival is earlier.
+            part = self.model_copy(update={"length": self.cycle_ns / NS_PER_SECOND})
+            part._recording = Recording(stamps.ns[own] - whole.start_ns, whole.start_ns, whole.dated, whole.digest)
+            parts[name] = part
+        return parts
 
     def _in_order(self, stamps: Stamps, column: Column) -> NDArray[np.int64]:
         if self.sort:

@@ -1,0 +1,1 @@
+"""Many models: which belong where, and what the best mix costs."""

@@ -1,0 +1,413 @@
+"""Which models of a fleet belong where, what the best mix costs, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.endpoints import Endpoint, OnDemand, Serverless
+from simulator.errors import InputError
+from simulator.measures import intervals
+from simulator.measures.bill import bill
+from simulator.measures.catalogue import MEASURES
+from simulator.measures.intervals import Estimate
+from simulator.measures.objectives import Judgement, Verdict, overall
+from simulator.questions.breakeven import mean_rate, monthly_by_hand
+from simulator.questions.fleet.judged import judged
+from simulator.questions.fleet.replication import account_limit, measured_of
+from simulator.questions.fleet.running import is_alike
+from simulator.scenario.fleet_models import FleetModel, models_of
+from simulator.scenario.model import Scenario
+from simulator.study.estimates import Sample
+from simulator.study.replicate import Record, objectives_of
+
+#: Serverless endpoints of an account in a Region, SageMaker's developer guide (serverless endpoints, quotas).
+MOST_ENDPOINTS: Final = 50
+#: Name of the best mix among the ways.
+MIX: Final = "best mix"
+_COST: Final = "monthly_cost"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One model on one of its ways.
+
+    Parameters
+    ----------
+    name : str
+        Of the endpoint.
+    cost : Estimate
+        Of a month. [USD]
+    more : Estimate
+        Cost less that of the chosen way, paired over replications; 0 for that way itself. [USD]
+    cold : Estimate
+        Cold requests of the completed ones.
+    verdict : Verdict
+        On all objectives.
+    judgements : tuple of Judgement
+    """
+
+    name: str
+    cost: Estimate
+    more: Estimate
+    cold: Estimate
+    verdict: Verdict
+    judgements: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where one model belongs.
+
+    Parameters
+    ----------
+    model : FleetModel
+    rate : float
+        Requests that arrived, mean over replications. [1/s]
+    ways : dict of str to Way
+        Those that can serve it.
+    choice : str or None
+        The cheapest that meets all objectives; if none is known to, the cheapest of those that perhaps do, else of
+        all. None if it fits nowhere.
+    verdict : Verdict
+        Of the chosen way on all objectives.
+    is_decided : bool
+        Whether no other way can be the better choice at this confidence.
+    break_even : float or None
+        Rate at which the way that is cheapest without traffic costs as much as the one that is cheapest with much, by
+        closed form, every request warm. [1/s]
+    break_even_busy : float or None
+        The same as places that are busy on average.
+    """
+
+    model: FleetModel
+    rate: float
+    ways: Mapping[str, Way]
+    choice: str | None
+    verdict: Verdict
+    is_decided: bool
+    break_even: float | None
+    break_even_busy: float | None
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.model.name
+
+
+@dataclass(frozen=True)
+class Places:
+    """Places that the models on one way occupy together.
+
+    Parameters
+    ----------
+    limit : int or None
+        Of the account.
+    peak, mean : Estimate
+        Most at one instant and time average. [places]
+    over_time, over : Estimate
+        Share of the time above the limit, and of requests that began above it.
+    highest : int
+        Peak of the replication with the highest.
+    grid_ns : int
+        Above 1: the count is known at instants so far apart. [ns]
+    """
+
+    limit: int | None
+    peak: Estimate
+    mean: Estimate
+    over_time: Estimate
+    over: Estimate
+    highest: int
+    grid_ns: int
+
+    @property
+    def binds(self) -> bool:
+        """Whether the limit of the account was ever exceeded."""
+        return self.limit is not None and self.highest > self.limit
+
+
+class Fleet:
+    """What was found of a fleet.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With its fleet, seed and replications.
+    records : sequence of Record
+        One a replication (`replication.fleet_record`).
+    of_mix : sequence of Record
+        Of the best mix alone, where the account's limit may bind; else empty.
+    """
+
+    def __init__(self, scenario: Scenario, records: Sequence[Record], of_mix: Sequence[Record] = ()) -> None:
+        self.scenario, self.records, self.of_mix = scenario, tuple(records), tuple(of_mix)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all replications finished."""
+        return len(self.records) == self.scenario.replications
+
+    @cached_property
+    def models(self) -> tuple[FleetModel, ...]:
+        """In the order of the scenario; what is uncertain as in the first replication."""
+        return models_of(self.scenario)
+
+    @cached_property
+    def _models_by_record(self) -> list[dict[str, FleetModel]]:
+        if is_alike(self.scenario):
+            return [{one.name: one for one in self.models}] * len(self.records)
+        return [{one.name: one for one in models_of(self.scenario, record.number)} for record in self.records]
+
+    def sample(self, model: str, way: str) -> Sample:
+        """The replications of one model on one way: those of an ordinary study of it."""
+        measured = tuple(measured_of(record, model, way) for record in self.records)
+        bills = tuple(
+            bill(one.endpoint(way), found.usage, one.price_sheet, month_s=one.month)
+            for found, by_name in zip(measured, self._models_by_record, strict=True)
+            for one in (by_name[model].scenario,)
+        )
+        return Sample(measured, bills, self.scenario.confidence)
+
+    @cached_property
+    def samples(self) -> dict[tuple[str, str], Sample]:
+        """(Model, way) → its replications."""
+        # What is uncertain may make a model fit in one replication and not in another.
+        fits = [
+            set.intersection(*(set(found[one.name].ways) for found in self._models_by_record)) for one in self.models
+        ]
+        return {
+            (one.name, way): self.sample(one.name, way)
+            for one, known in zip(self.models, fits, strict=True)
+            for way in one.ways
+            if way in known
+        }
+
+    @cached_property
+    def costs(self) -> dict[tuple[str, str], NDArray[np.float64]]:
+        """(Model, way) → cost of a month in each replication, shape (replications,) [USD]."""
+        return {key: np.array(one.column(_COST), np.float64) for key, one in self.samples.items()}
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """By traffic, the busiest model first; of equal ones in the order of the scenario."""
+        found = [self._answer(model) for model in self.models]
+        return tuple(sorted(found, key=lambda one: -one.rate))
+
+    def _answer(self, model: FleetModel) -> Answer:
+        objectives = objectives_of(self.scenario)
+        samples = {way: self.samples[model.name, way] for way in model.ways if (model.name, way) in self.samples}
+        judgements = {way: [judged(one, objective) for objective in objectives] for way, one in samples.items()}
+        verdicts = {way: overall(one) for way, one in judgements.items()}
+        means = {way: float(self.costs[model.name, way].mean()) for way in samples}
+        choice = _choice(verdicts, means)
+        if choice is None:
+            rate = model.requests / self.scenario.horizon
+            return Answer(model, rate, {}, None, Verdict.NOT_MET, True, None, None)
+        ways = {
+            way: Way(
+                way,
+                sample.estimate(MEASURES[_COST]),
+                sample.less(samples[choice], MEASURES[_COST]),
+                sample.estimate(MEASURES["cold_start_fraction"]),
+                verdicts[way],
+                tuple(judgements[way]),
+            )
+            for way, sample in samples.items()
+        }
+        measured = samples[choice].measured
+        rate = sum(one.requests for one in measured) / sum(one.span_ns for one in measured) * 1e9
+        even, busy = _break_even(model)
+        return Answer(model, rate, ways, choice, verdicts[choice], _is_decided(ways, choice), even, busy)
+
+    @cached_property
+    def mix(self) -> dict[str, str]:
+        """Model → its way in the best mix; models that fit nowhere are left out."""
+        return {one.name: one.choice for one in self.answers if one.choice is not None}
+
+    @property
+    def ways(self) -> tuple[Endpoint, ...]:
+        """The endpoints of the scenario."""
+        return tuple(self.scenario.endpoints)
+
+    def _total(self, way: str) -> NDArray[np.float64]:
+        """Bill of the fleet in each replication; what does not fit on a way is served as in the mix [USD]."""
+        total = np.zeros(len(self.records))
+        for name, choice in self.mix.items():
+            chosen = choice if way == MIX or (name, way) not in self.costs else way
+            total += self.costs[name, chosen]
+        return total
+
+    @cached_property
+    def totals(self) -> dict[str, NDArray[np.float64]]:
+        """Each way, and the mix → bill of a month in each replication, shape (replications,) [USD].
+
+        The bill of a way that all models share, one multi-model endpoint, would stand beside these.
+        """
+        return {way: self._total(way) for way in (*(one.name for one in self.ways), MIX)}
+
+    def total(self, way: str) -> Estimate:
+        """Bill of a month of the whole fleet on one way, or of the mix: from sums over models in each replication."""
+        return intervals.mean(self.totals[way].tolist(), self.scenario.confidence)
+
+    def saving(self, way: str) -> Estimate:
+        """What the mix saves against all models on one way, paired over replications [USD]."""
+        return intervals.difference(self.totals[way].tolist(), self.totals[MIX].tolist(), self.scenario.confidence)
+
+    def served(self, way: str) -> list[Answer]:
+        """Models that the mix serves on a way, the busiest first."""
+        return [one for one in self.answers if one.choice == way]
+
+    @property
+    def nowhere(self) -> list[Answer]:
+        """Models that fit nowhere."""
+        return [one for one in self.answers if one.choice is None]
+
+    @property
+    def undecided(self) -> list[Answer]:
+        """Models for which another way may be the better choice."""
+        return [one for one in self.answers if not one.is_decided]
+
+    @property
+    def missed(self) -> list[Answer]:
+        """Models of which no way meets all objectives, for all that is known."""
+        return [one for one in self.answers if one.choice is not None and one.verdict is not Verdict.MET]
+
+    def fitting(self, way: str) -> int:
+        """Models that fit on a way."""
+        return sum(way in one.ways for one in self.answers)
+
+    def cold_share(self, way: str) -> Estimate:
+        """Cold requests of the completed ones, all models on one way, or in the mix."""
+        cold, completed = np.zeros(len(self.records)), np.zeros(len(self.records))
+        for name, choice in self.mix.items():
+            chosen = choice if way == MIX or (name, way) not in self.costs else way
+            for place, one in enumerate(self.samples[name, chosen].measured):
+                cold[place] += one.cold_starts
+                completed[place] += one.completed
+        return intervals.ratio(cold.tolist(), completed.tolist(), self.scenario.confidence).within(0.0, 1.0)
+
+    @cached_property
+    def places(self) -> dict[str, Places]:
+        """On-demand way, and the mix where that was looked at → places occupied together."""
+        found = {
+            one.name: self._places([record.traffic["joint"][one.name] for record in self.records], one)
+            for one in self.ways
+            if isinstance(one, OnDemand)
+        }
+        if self.of_mix:
+            limited = min(
+                (one for one in self.ways if account_limit(self.scenario, one)),
+                key=lambda one: account_limit(self.scenario, one) or math.inf,
+            )
+            found[MIX] = self._places([record.traffic["joint"][""] for record in self.of_mix], limited)
+        return found
+
+    def _places(self, joint: Sequence[Mapping[str, float]], endpoint: Endpoint) -> Places:
+        level = self.scenario.confidence
+        return Places(
+            account_limit(self.scenario, endpoint),
+            intervals.mean([float(one["peak"]) for one in joint], level),
+            intervals.mean([float(one["mean"]) for one in joint], level),
+            intervals.fraction([float(one["over_time"]) for one in joint], level),
+            intervals.ratio([float(one["over"]) for one in joint], [float(one["begun"]) for one in joint], level),
+            max((int(one["peak"]) for one in joint), default=0),
+            max((int(one["grid_ns"]) for one in joint), default=1),
+        )
+
+    @property
+    def may_bind(self) -> bool:
+        """Whether the limit of the account is exceeded with all models on some way."""
+        return any(one.binds for name, one in self.places.items() if name != MIX)
+
+    def too_many(self, way: str) -> int | None:
+        """Serverless endpoints of the mix on a way, if they are more than an account may have in a Region."""
+        endpoint = self.scenario.endpoint(way)
+        if not isinstance(endpoint, Serverless) or endpoint.platform != "sagemaker":
+            return None
+        count = len(self.served(way))
+        return count if count > MOST_ENDPOINTS else None
+
+
+def fleet(scenario: Scenario, run: Callable[..., tuple[Record, ...]]) -> Fleet:
+    """The answer for a scenario with a fleet.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With seed and replications as asked for.
+    run : callable
+        Gives records of a scenario, and with ``only`` those of the best mix alone (`running.run_fleet`).
+
+    Raises
+    ------
+    InputError
+        If the scenario has no fleet.
+    """
+    if scenario.fleet is None:
+        models_of(scenario)
+    if scenario.precision is not None:
+        scenario = scenario.with_replications(scenario.replications)
+    found = Fleet(scenario, run(scenario))
+    if not found.records:
+        raise InputError("no replication was finished")
+    if found.is_complete and found.may_bind:
+        return Fleet(scenario, found.records, run(scenario, only=found.mix))
+    return found
+
+
+def _choice(verdicts: Mapping[str, Verdict], means: Mapping[str, float]) -> str | None:
+    """The cheapest way of those with the best verdict, the first of equals; None if there is no way."""
+    for wanted in ({Verdict.MET}, {Verdict.UNDECIDED, Verdict.NO_DATA}, set(Verdict)):
+        able = [way for way in means if verdicts[way] in wanted]
+        if able:
+            return min(able, key=means.__getitem__)
+    return None
+
+
+def _is_decided(ways: Mapping[str, Way], choice: str) -> bool:
+    """Whether no other way can be the better choice: it misses objectives for sure, or costs more for sure."""
+    chosen = ways[choice].verdict
+    rivals = [one for name, one in ways.items() if name != choice]
+    if chosen is not Verdict.MET:
+        return chosen is Verdict.NOT_MET
+    for one in rivals:
+        if one.verdict is Verdict.NOT_MET:
+            continue
+        if one.more.low is None or not one.more.low > 0:
+            # Equal in every replication: the first is as good.
+            if one.more.value == 0 and one.more.half_width == 0:
+                continue
+            return False
+    return True
+
+
+def _break_even(model: FleetModel) -> tuple[float | None, float | None]:
+    """Rate of the break-even and places busy on average at it; None where there is no closed form or no crossing."""
+    scenario = model.scenario
+    rate = mean_rate(scenario)
+    if rate <= 0:
+        return None, None
+    twice = scenario.model_copy(update={"traffic": scenario.traffic.scaled(2.0)})
+    lines = {}
+    for endpoint in scenario.endpoints:
+        if endpoint.name in model.unfit:
+            continue
+        once_usd, twice_usd = monthly_by_hand(scenario, endpoint), monthly_by_hand(twice, endpoint)
+        if once_usd is not None and twice_usd is not None:
+            lines[endpoint.name] = (2.0 * once_usd - twice_usd, twice_usd - once_usd)
+    if len(lines) < 2:
+        return None, None
+    idle = min(lines, key=lambda name: (lines[name][0], lines[name][1]))
+    busy = min(lines, key=lambda name: (lines[name][1], lines[name][0]))
+    fixed, slope = lines[busy][0] - lines[idle][0], lines[idle][1] - lines[busy][1]
+    if not (slope > 1e-9 * abs(lines[idle][1]) and fixed > 0):
+        return None, None
+    even = rate * fixed / slope
+    return even, even * scenario.service_time(scenario.endpoint(idle)).mean()
