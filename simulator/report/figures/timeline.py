@@ -157,7 +157,8 @@ def _troubles(axes: Axes, series: Timeline, together: int) -> None:
     absent = []
     for name, colour, line in _TROUBLES:
         values = getattr(series, name.replace(" ", "_"))
-        if values is None or (name == "throttled attempts" and np.array_equal(values, series.throttled)):
+        repeats = name == "throttled attempts" and series.throttled is not None
+        if values is None or (repeats and np.array_equal(values, np.asarray(series.throttled))):
             continue
         sums = _sums(values, together)
         if not sums.any():
