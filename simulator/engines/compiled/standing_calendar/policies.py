@@ -81,8 +81,9 @@ class Stepper:
         self._policy = policy
         self._run = 0
         self._last = 0.0
-        # In order of their start; those that are not yet due belong to changes that are not complete.
-        self._cooldowns: list[Cooldown] = []
+        self._started: Cooldown | None = None
+        # Of changes that are not complete, in order of their start.
+        self._to_come: list[Cooldown] = []
 
     def take(self, point: Point) -> None:
         """A point is published."""
@@ -117,17 +118,20 @@ class Stepper:
         """Capacity is changed now as this policy asked; the cooldown starts when the change is complete."""
         running = self._cooldown(now_ns)
         base = before if running is None else running.base
-        end_ns = complete_ns + self._policy.cooldown_ns
-        self._cooldowns.append(Cooldown(complete_ns, end_ns, base, is_growth))
-        self._cooldowns.sort(key=lambda cooldown: cooldown.start_ns)
+        self._to_come.append(Cooldown(complete_ns, complete_ns + self._policy.cooldown_ns, base, is_growth))
+        self._to_come.sort(key=lambda cooldown: cooldown.start_ns)
 
     def _cooldown(self, now_ns: int) -> Cooldown | None:
-        """The cooldown that runs now: the last one started, if it is not over."""
-        started = [cooldown for cooldown in self._cooldowns if cooldown.start_ns <= now_ns]
-        if not started:
-            return None
-        del self._cooldowns[: len(started) - 1]
-        return started[-1] if now_ns < started[-1].end_ns else None
+        """The cooldown that runs now: the last one started, if it is not over.
+
+        One that starts inside another goes on with its base.
+        """
+        while self._to_come and self._to_come[0].start_ns <= now_ns:
+            started = self._to_come.pop(0)
+            if self._started is not None and started.start_ns < self._started.end_ns:
+                started = started._replace(base=self._started.base)
+            self._started = started
+        return self._started if self._started is not None and now_ns < self._started.end_ns else None
 
     def _change(self) -> int | None:
         """The change of the step that holds the last point."""
