@@ -126,7 +126,7 @@ def blocks(dice: random.Random, demand: Demand) -> Iterator[Demand]:
 
 def difference(expected: Run, found: Run) -> str | None:
     """The first row in which two runs differ, in words; None if they are the same in every column and type."""
-    for table in ("requests", "instances"):
+    for table in ("requests", "instances", "tries", "changes"):
         left, right = getattr(expected, table), getattr(found, table)
         if len(left) != len(right):
             return f"{table}: {len(left)} rows expected, {len(right)} found"
