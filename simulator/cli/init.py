@@ -30,7 +30,8 @@ seed: 20261125                       # the same seed gives the same answer
 
 traffic:
   kind: diurnal                      # poisson, diurnal, profile, bursty, renewal, recorded, counts, flash_crowd, ramp,
-                                     # growth, periodic, superposition, outage, burstier
+                                     # growth, periodic, superposition, outage, burstier, hawkes, sessions, batches,
+                                     # lognormal_cox
   mean_rate: 2/s
   peak_to_mean: 1.8                  # at most 2 for this kind
   peak_at: "15:00"                   # in the zone of starts_at (UTC by default)

@@ -21,6 +21,7 @@ HORIZONS = {
     "quiet-development-endpoint": "7d",
     "steady-high-rate": "16m",
     "uncertain-launch": "1h",
+    "user-sessions": "12h",
 }
 
 
