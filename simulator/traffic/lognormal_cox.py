@@ -38,6 +38,8 @@ _FORGOTTEN: Final = 45.0
 _EDGES: Final = 4096
 #: Most steps within a horizon: the path is drawn through, however few the requests.
 _MOST_IN_HORIZON: Final = 1e8
+#: A run of fewer correlation times sees little of the variation.
+_FEW: Final = 10.0
 #: In so long a time the rate of other traffic is taken for even.
 _EVEN_S: Final = 60.0
 #: What is a Poisson process by itself, so that its expected rate says all about it.
@@ -250,8 +252,15 @@ class LognormalCox(Arrivals):
         return [NO_REQUESTS] if self.mean_rate == 0 else []
 
     def remarks(self, horizon_s: float) -> list[str]:
-        """Those of the other traffic."""
-        return self.of.remarks(horizon_s) if self.of is not None else []
+        """Those of the other traffic, and that one run does not see all of the variation, if so."""
+        remarks = self.of.remarks(horizon_s) if self.of is not None else []
+        if self.correlation_time * _FEW > horizon_s:
+            remarks.append(
+                f"The rate wanders within {duration_text(round(self.correlation_time, 3))}: a run of "
+                f"{duration_text(horizon_s)} sees little of how it varies. Replications differ by it, and days drawn "
+                "one by one do not hang together as those of a month do."
+            )
+        return remarks
 
 
 def _check_poisson(traffic: Arrivals) -> None:

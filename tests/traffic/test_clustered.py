@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -334,6 +335,40 @@ def test_batches_at_a_queue(made: Made, clock: Clock) -> None:
         found.append(float(seen.latency_s().mean()))
     exact = Exact(10.0, 0.0035, {"single arrivals": 2.5, "constant sizes": 6.25, "Poisson sizes": 7.5})
     check({"latency": np.array(found)}, {"latency": exact}, QUICK)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {**HAWKES, "mean_rate": "2000/s"},
+        {**SESSIONS, "session_rate": "200/s"},
+        {**BATCHES, "batch_rate": "500/s", "spread": "20s"},
+        {"kind": "batches", "mean_rate": "2000/s", "size": {"kind": "geometric", "mean": 20_000}},
+        {**COX, "mean_rate": "2000/s"},
+    ],
+)
+def test_memory_does_not_grow_with_the_run(value: dict[str, Any], made: Made, clock: Clock) -> None:
+    """2 million requests (16 MB) are drawn in less than 8 MB, however large the batches and long the sessions."""
+    traffic = made(value)
+    next(traffic.blocks(Streams(SEED, 0), clock, 1000.0))
+    tracemalloc.start()
+    try:
+        total = sum(len(block) for block in traffic.blocks(Streams(SEED, 0), clock, 1000.0))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert total > 1_000_000
+    assert 8e6 > peak_bytes
+
+
+@pytest.mark.parametrize(("horizon_s", "told"), [(3001.0, False), (2999.0, True)])
+def test_a_run_that_sees_little_of_the_variation_says_so(horizon_s: float, told: bool, made: Made) -> None:
+    """Fewer than ten correlation times."""
+    remark = (
+        f"The rate wanders within 300s: a run of {horizon_s:.0f}s sees little of how it varies. Replications differ by "
+        "it, and days drawn one by one do not hang together as those of a month do."
+    )
+    assert ([remark] if told else []) == made(COX).remarks(horizon_s)
 
 
 def refusal(value: Any) -> tuple[str, str]:
