@@ -16,7 +16,6 @@ from simulator.engines.compiled.launching_calendar.kernels import kernel, rule
 from simulator.engines.compiled.launching_calendar.line import (
     ATTEMPT,
     ATTEMPT_NS,
-    IS_AT_LIMIT,
     IS_COLD,
     NUMBER,
     join_line,
@@ -235,9 +234,7 @@ def serve(
                             sizes[SPARE] = place
                         place = _NONE
                         if waiting != _NONE:
-                            # It stays where it is, but no longer waits for the limit.
-                            sizes[AT_LIMIT] -= line[waiting, IS_AT_LIMIT]
-                            line[waiting, IS_AT_LIMIT] = 0
+                            # It stays where it is, and is still one that joined at the limit.
                             line[waiting, IS_COLD] = 1
                             continue
                         joins = True
@@ -287,9 +284,11 @@ def serve(
             start_ns = _NONE
             if reason != _NO_REASON:
                 outcome, response_ns = _THROTTLED, _NONE
+        next_ns = FOREVER
         if tries_again(retrying, outcome, attempt):
             ended_ns = now_ns if response_ns == _NONE else response_ns
             next_ns = next_attempt_ns(retrying, key, number, attempt, ended_ns)
+        if next_ns < FOREVER:
             write_try(
                 tried,
                 sizes[TRIES],
