@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.demand import draw_demand, launch_times
 from simulator.engines import compiled, reference
-from simulator.engines.tables import NONE, Demand, Outcome, Reason, Run
+from simulator.engines.tables import NONE, Demand, Outcome, Reason
 from simulator.measures.billed_time import billed_ns
 from simulator.scenario.model import Scenario
 from simulator.study.replicate import check_engine
@@ -59,13 +58,10 @@ def simulate(
 
     scenario = scenario.realised(replication)
     chosen = scenario.endpoint(endpoint)
-    simulates: Callable[..., Run] = {"compiled": compiled.simulate, "reference": reference.simulate}[
-        check_engine(engine)
-    ]
+    simulates = {"compiled": compiled.simulate, "reference": reference.simulate}[check_engine(engine)]
     if demand is None:
         demand = draw_demand(scenario, endpoint, replication)
-    launches = launch_times(scenario, endpoint, replication)
-    run = simulates(scenario.pool(chosen), demand, *([] if launches is None else [launches]))
+    run = simulates(scenario.pool(chosen), demand, launch_times(scenario, endpoint, replication))
     rows = run.requests
     completed = rows.outcome == Outcome.COMPLETED
     served = rows.start_ns != NONE

@@ -198,9 +198,8 @@ class _Endpoint:
         watch: Callable[[Settled], None] | None,
     ) -> None:
         self._tally, self._timeline, self._cold, self._watch = tally, timeline, cold, watch
-        made: Callable[..., compiled.Simulation | reference.Simulation]
         made = compiled.Simulation if engine == "compiled" else reference.Simulation
-        self._simulation = made(pool) if launches is None else made(pool, launches)
+        self._simulation = made(pool, launches)
 
     def feed(self, demand: Demand) -> None:
         self._add(self._simulation.feed(demand))
