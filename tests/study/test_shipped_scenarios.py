@@ -13,10 +13,13 @@ SCENARIOS = sorted((Path(__file__).parent.parent.parent / "scenarios").glob("*.y
 #: Short enough for the reference engine: some thousand requests each.
 HORIZONS = {
     "assistant-launch": "20m",
+    "autoscaling-flash-crowd": "1h",
     "azure-functions-bursty-day": "6h",
     "azure-llm-code-hour": "20m",
     "chat-embed-diurnal": "1h",
     "flash-crowd": "1h",
+    "function-or-container": "20m",
+    "nightly-batch": "3h",
     "plan-chat-embed": "1h",
     "quiet-development-endpoint": "7d",
     "steady-high-rate": "16m",
