@@ -13,6 +13,11 @@ References
        of Markov chains via recursive renewal reward", SIGMETRICS 2013 (instances that die when idle).
 .. [6] J. Keilson, "Markov Chain Models: Rarity and Exponentiality", Springer, 1979 (passage times of birth and
        death processes, the idle spells of most-recently-idle routing).
+.. [7] C. Palm, "Research on telephone traffic carried by full availability groups", Tele 1, 1957 (M/M/c+M, called
+       Erlang A).
+.. [8] P. D. Welch, "On a generalized M/G/1 queuing process in which the first customer of each busy period receives
+       exceptional service", Operations Research 12, 1964.
+.. [9] S. G. Eick, W. A. Massey and W. Whitt, "The physics of the Mt/G/∞ queue", Operations Research 41, 1993.
 """
 
 from __future__ import annotations
@@ -197,6 +202,69 @@ def mmc_patience(lam: float, mu: float, servers: int, patience: float) -> tuple[
     terms = [load**j / math.factorial(j) for j in range(servers)]
     empty = math.fsum(terms) / terms[-1]
     return (1 + drift * weight) / (empty + lam * weight), lam * weight / (empty + lam * weight)
+
+
+def mmc_patience_for_response(lam: float, mu: float, servers: int, patience: float) -> float:
+    """Share that is not answered within a constant patience where a started service goes on for nobody [4]_.
+
+    Servers do not see that a client goes in service, so the virtual wait v is that of M/M/c+D: its density for
+    0 < v < patience is f0 exp((lam - c mu) v). Whoever waits v is late if the service takes more than patience - v.
+    """
+    gives_up, waits = mmc_patience(lam, mu, servers, patience)
+    drift = lam - servers * mu
+    weight = patience if math.isclose(drift, 0.0, abs_tol=1e-12) else math.expm1(drift * patience) / drift
+    grown = weight + math.exp(drift * patience) / (servers * mu)
+    f0 = waits / grown
+    growth = drift + mu
+    late = patience if math.isclose(growth, 0.0, abs_tol=1e-12) else math.expm1(growth * patience) / growth
+    return gives_up + math.exp(-mu * patience) * ((1 - waits) + f0 * late)
+
+
+def erlang_a(lam: float, mu: float, servers: int, leaving: float) -> tuple[float, float, float]:
+    """(share that gives up, mean waiting time of all, share that waits) of M/M/c+M [7]_.
+
+    Each waiting request leaves at the rate `leaving`; a chain of birth and death, cut where its shares are below 1e-18.
+    """
+    k = np.arange(int(servers + 60 * (1 + lam / leaving)))
+    deaths = np.minimum(k + 1, servers) * mu + np.maximum(k + 1 - servers, 0) * leaving
+    log_shares = np.concatenate([[0.0], np.cumsum(math.log(lam) - np.log(deaths))])
+    shares = np.exp(log_shares - special.logsumexp(log_shares))
+    number = np.arange(len(shares))
+    waiting = float(np.maximum(number - servers, 0) @ shares) / lam
+    return leaving * waiting, waiting, float(shares[number >= servers].sum())
+
+
+def scale_to_zero(
+    lam: float, mean: float, second_moment: float, startup: float, idle_timeout: float
+) -> tuple[float, float]:
+    """(mean latency, cold share) of M/G/1 whose server goes when idle for `idle_timeout` and takes `startup` to come.
+
+    A queue whose first request of a busy period has an exceptional service, that of others plus the startup with
+    chance exp(-lam T) [8]_. `mean` and `second_moment` are those of a service.
+    """
+    off = math.exp(-lam * idle_timeout)
+    rho = lam * mean
+    first_mean = mean + off * startup
+    first_second = second_moment + off * (2 * mean * startup + startup**2)
+    begins = 1 + lam * (first_mean - mean)
+    waiting = lam * second_moment / (2 * (1 - rho)) + lam * (first_second - second_moment) / (2 * begins)
+    empty = (1 - rho) / begins
+    return waiting + mean + empty * (first_mean - mean), empty * off
+
+
+def sinusoidal_infinite(
+    t: float, lam: float, swing: float, period: float, mean: float, law: str = "exponential"
+) -> float:
+    """Mean number busy at t in M_t/G/∞ from the infinite past, arrivals at lam (1 + swing sin(2 pi t / period)) [9]_.
+
+    The law of service is `exponential` or `constant`.
+    """
+    gamma, mu = 2 * math.pi / period, 1 / mean
+    if law == "exponential":
+        wave = (mu * math.sin(gamma * t) - gamma * math.cos(gamma * t)) / (mu**2 + gamma**2)
+    else:
+        wave = (math.cos(gamma * (t - mean)) - math.cos(gamma * t)) / gamma
+    return lam * mean + lam * swing * wave
 
 
 def join_shortest_queue(lam: float, mu: float, most: int = 80) -> float:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines import reference
 from simulator.engines.compiled import simulate
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import NONE, Demand, Outcome, Requests, Run
 from simulator.units import FOREVER, NS_PER_SECOND, array_to_ns, to_ns
+from tests.engines.cases import difference
 from tests.oracles.draws import Times
 
 
@@ -91,9 +93,10 @@ def observe(
     startup_s: Times | float = 0.0,
     idle_timeout_s: Times | float | None = None,
     lifetime_s: float | None = None,
+    patience_s: Times | float | None = None,
     routing: Times | float = 0.0,
 ) -> Observed:
-    """Simulate traffic given in seconds; an idle timeout or lifetime of None is for ever."""
+    """Simulate traffic given in seconds; an idle timeout, lifetime or patience of None is for ever."""
 
     def ns(seconds: Times | float | None, least_ns: int = 0) -> NDArray[np.int64]:
         if seconds is None:
@@ -106,6 +109,7 @@ def observe(
         startup_ns=ns(startup_s),
         idle_timeout_ns=ns(idle_timeout_s),
         lifetime_ns=ns(lifetime_s, 1),
+        patience_ns=ns(patience_s, 1),
         routing=routing,
     )
     return Observed(simulate(pool, demand), demand, to_ns(initial_s), to_ns(horizon_s))
@@ -116,3 +120,10 @@ def on_demand(
 ) -> Pool:
     """Instances launched by the request that needs one."""
     return Pool(standing=provisioned, launches=True, routing=routing, max_concurrency=max_concurrency)
+
+
+def assert_reference_agrees(pool: Pool, demand: Demand, requests: int = 1000) -> None:
+    """The reference engine gives the rows of the compiled one, for the first so many requests of a demand."""
+    demand = demand.rows(0, requests)
+    problem = difference(reference.simulate(pool, demand), simulate(pool, demand))
+    assert problem is None, problem

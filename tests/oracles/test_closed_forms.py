@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from tests.oracles import closed_forms as cf
+from tests.oracles import sharing
 
 BURSTY = ((10.0, 1.0), (1 / 30, 1 / 120), 1.0)
 
@@ -26,6 +27,11 @@ CHAIN_INSTANT = cf.exponential_idle_timeout(1, 1, math.inf, 0.2, 12)
 CHAIN_STARTS = cf.exponential_idle_timeout(1, 1, 0.5, 0.2, 12)
 CHAIN_BUSY = cf.exponential_idle_timeout(2, 1, 0.5, 0.1, 4)
 CHAIN_QUIET = cf.exponential_idle_timeout(0.2, 1, 0.25, 0.05, 3)
+ERLANG_A = cf.erlang_a(5, 1, 4, 0.5)
+TO_ZERO = cf.scale_to_zero(0.1, 2.0, 8.0, 5.0, 10.0)
+WAVE = (5.0, 0.8, 60.0, 10.0)
+WAVE_EXPONENTIAL = {0: "30.0212495", 15: "69.0783014", 30: "69.9787505", 45: "30.9216986"}
+WAVE_CONSTANT = {0: "30.9014068", 15: "83.0797337", 30: "69.0985932", 45: "16.9202663"}
 
 #: (what, published value as printed, value of the closed form).
 PUBLISHED = [
@@ -64,6 +70,13 @@ PUBLISHED = [
     ("M/M/3/8 waits over 1 s", "0.4768070", LIMITED.waiting_tail(1)),
     ("M/M/4+D gives up", "0.2144510279", cf.mmc_patience(5, 1, 4, 2)[0]),
     ("M/M/4+D waits", "0.9561639771", cf.mmc_patience(5, 1, 4, 2)[1]),
+    ("M/M/4+M gives up", "0.2590255021", ERLANG_A[0]),
+    ("M/M/4+M mean waiting time", "0.5180510042", ERLANG_A[1]),
+    ("M/M/4+M waits", "0.8209509191", ERLANG_A[2]),
+    ("scale to zero, mean latency", "4.4420300437", TO_ZERO[0]),
+    ("scale to zero, cold", "0.2485798456", TO_ZERO[1]),
+    *((f"M_t/M/∞ at {t} s", text, cf.sinusoidal_infinite(t, *WAVE)) for t, text in WAVE_EXPONENTIAL.items()),
+    *((f"M_t/D/∞ at {t} s", text, cf.sinusoidal_infinite(t, *WAVE, "constant")) for t, text in WAVE_CONSTANT.items()),
     ("two instances, shortest queue", "2.9557366", cf.join_shortest_queue(1.6, 1)),
     ("two instances, one queue", "2.7777777778", 1 + cf.mmc_waiting(1.6, 1, 2)),
     ("two instances, random", "5.000000", 1 + cf.mmc_waiting(0.8, 1, 1)),
@@ -112,3 +125,25 @@ PUBLISHED = [
 def test_published_value(published: str, reached: float) -> None:
     """Each closed form agrees with the value published for it, within one unit of its last digit."""
     assert float(published) == pytest.approx(reached, rel=0, abs=10.0 ** -len(published.split(".")[1]))
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 8])
+def test_batches_leave_behind_what_the_roots_say(most: int) -> None:
+    """The chain of M/D[1,b]/1 at load 0.6 agrees with the roots of its equation, for b = 1 with M/D/1."""
+    found = sharing.batches(0.6 * most, lambda k: 1.0, most)
+    assert sharing.constant_batches_left_behind(0.6 * most, most) == pytest.approx(found.left_behind, rel=1e-9)
+    if most == 1:
+        assert cf.mg1_waiting(0.6, 1, 0) == pytest.approx(found.waiting, rel=1e-9)
+        assert 1.0 == pytest.approx(found.size)
+
+
+def test_batches_that_are_always_full() -> None:
+    """With `least` = `most` a batch is always full; the first of 3 waits for two gaps at least, the last for none."""
+    found = sharing.batches(0.001, lambda k: 1.0, 3, least=3)
+    assert 3.0 == pytest.approx(found.size)
+    assert (2 + 1 + 0) / 3 / 0.001 == pytest.approx(found.waiting, rel=1e-4)
+
+
+def test_patience_for_the_response_without_waiting() -> None:
+    """With servers enough nobody waits: late is who takes longer than the patience, e^(-2)."""
+    assert math.exp(-2) == pytest.approx(cf.mmc_patience_for_response(0.01, 1, 9, 2.0), rel=1e-9)

@@ -1,7 +1,7 @@
 """Queues with closed forms: M/M/c, M/G/1, G/M/c, bursts, a limit on the queue, patience, and choosing an instance.
 
-Left out, because the simulator has no such part: exponential patience (M/M/c+M), the queue that scales to zero.
-The dispersion of arrivals is held against its formulas where traffic is tested.
+Patience of clients is in `test_impatience`, the queue that scales to zero in `test_scale_to_zero`. The dispersion of
+arrivals is held against its formulas where traffic is tested.
 """
 
 from __future__ import annotations
