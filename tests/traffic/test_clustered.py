@@ -317,20 +317,21 @@ def test_wandering_traffic_of_a_constant_is_that_of_its_rate(made: Made, clock: 
     assert made(of).dispersion(60.0) == made(COX).dispersion(60.0)
 
 
-def test_days_of_a_wandering_profile_differ_as_they_should(made: Made, clock: Clock) -> None:
-    """Variance of the count of a day: E + ∬λ(t)λ(u)c(t − u), over 256 days of replications of their own; 20 %."""
-    of = {"kind": "diurnal", "mean_rate": "30/h", "peak_to_mean": 1.8, "peak_at": "15:00"}
-    traffic = made({"kind": "lognormal_cox", "of": of, "cv": 0.4, "correlation_time": "6h", "step": "20m"})
-    middles_s = (np.arange(288) + 0.5) * 300.0
-    expected = traffic.rate(middles_s, clock) * 300.0
-    covariance = np.expm1(math.log1p(0.16) * np.exp(-np.abs(middles_s[:, None] - middles_s) / 21_600.0))
-    variance = 720.0 + float(expected @ covariance @ expected)
-    counts = np.array([counted(traffic, clock, 86_400.0, 86_400.0, 200, r)[0] for r in range(256)], dtype=float)
-    deviations = (counts - 720.0) ** 2
-    error = deviations.std(ddof=1) / math.sqrt(len(counts))
+def test_mornings_of_a_wandering_profile_differ_as_they_should(made: Made, clock: Clock) -> None:
+    """Variance of the count from 06:30 to 11:30: E + ∬λ(t)λ(u)c(t − u), over 256 mornings, to 20 %."""
+    of = {"kind": "diurnal", "mean_rate": "2/min", "peak_to_mean": 1.8, "peak_at": "11:00"}
+    traffic = made({"kind": "lognormal_cox", "of": of, "cv": 0.4, "correlation_time": "2h", "step": "10m"})
+    middles_s = (np.arange(300) + 0.5) * 60.0
+    expected = traffic.rate(middles_s, clock) * 60.0
+    covariance = np.expm1(math.log1p(0.16) * np.exp(-np.abs(middles_s[:, None] - middles_s) / 7200.0))
+    mean, variance = float(expected.sum()), float(expected.sum() + expected @ covariance @ expected)
+    counts = np.array([counted(traffic, clock, 18_000.0, 18_000.0, 200, r)[0] for r in range(256)], dtype=float)
+    deviations = (counts - mean) ** 2
+    error = deviations.std(ddof=1) / 16.0
     assert abs(deviations.mean() - variance) < stats.norm.isf(0.5e-4) * error
     assert error < 0.2 * variance
-    assert variance - 720.0 > 5 * error
+    # Neither a Poisson process nor a rate with a quarter of the variance would be taken.
+    assert 0.75 * (variance - mean) > 5 * error
 
 
 def test_batches_at_a_queue(made: Made, clock: Clock) -> None:
