@@ -35,6 +35,7 @@ from simulator.engines.compiled.launching_calendar.state import (
     state_at_start,
 )
 from simulator.engines.pool import IDLE_ROUTINGS, AtLimit, Bucket, OnTimeout, Pool, Routing, WaitingRequests
+from simulator.engines.scaling import Scaling
 from simulator.engines.tables import NONE, Demand, Run, Settled
 from simulator.errors import InputError
 from simulator.units import FOREVER
@@ -211,6 +212,13 @@ def test_waiting_for_ever_is_refused_at_the_end(is_bound: bool) -> None:
     simulation.feed(Demand.from_arrays([0, 1], FOREVER, FOREVER))
     with pytest.raises(InputError, match="wait for ever"):
         simulation.finish()
+
+
+def test_a_pool_that_scales_needs_launch_times() -> None:
+    """Those of instances that scaling launches cannot be made up."""
+    pool = Pool(1, False, Routing.RANDOM, scaling=Scaling(minimum=1, maximum=2, horizon_ns=100))
+    with pytest.raises(ValueError, match="a pool that scales needs launch times"):
+        Simulation(pool)
 
 
 @ROUTINGS

@@ -1,4 +1,4 @@
-"""Which place takes a request, and what becomes of a place that nobody takes (model.md 3 and 3.1, step 3)."""
+"""Which place takes a request, what becomes of one that nobody takes, and new instances (model.md 3 and 3.1)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from numpy.typing import NDArray
 from simulator.engines.compiled.idle_at_random import retire_idle, set_slot, take_at_random
 from simulator.engines.compiled.idle_in_order import put_idle, take_idle
 from simulator.engines.compiled.launching_calendar.kernels import rule
-from simulator.engines.compiled.launching_calendar.rules import Rules
-from simulator.engines.compiled.launching_calendar.state import HEAD, PARTLY, STANDING_IDLE, TAIL, State
+from simulator.engines.compiled.launching_calendar.rules import Rows, Rules
+from simulator.engines.compiled.launching_calendar.state import (
+    FORGOTTEN,
+    HEAD,
+    PARTLY,
+    ROWS,
+    SLOTS_USED,
+    STANDING_IDLE,
+    TAIL,
+    State,
+)
+from simulator.engines.compiled.saturating import plus
 from simulator.engines.pool import Routing
 from simulator.engines.tables import NONE
 from simulator.units import FOREVER
@@ -86,6 +96,26 @@ def leave_place(rules: Rules, state: State, row: int, now_ns: int, number: int, 
             state.idle_ns[row] = now_ns
             state.idle_for[row] = number
             _put_in_order(rules, state, row, now_ns, number)
+
+
+@rule
+def launch(rules: Rules, rows: Rows, state: State, row: int, now_ns: int) -> int:
+    """Row of a new instance, for the request in a row of demand; whether and when it is ready is left open."""
+    sizes = state.sizes
+    instance = sizes[ROWS]
+    sizes[ROWS] += 1
+    state.numbers[instance] = sizes[FORGOTTEN] + instance
+    state.launch_ns[instance] = now_ns
+    state.gone_ns[instance] = FOREVER
+    state.life_over_ns[instance] = plus(now_ns, rows.lifetime_ns.values[row & rows.lifetime_ns.mask])
+    state.held[instance] = 0
+    state.claims[instance] = 0
+    state.is_partly[instance] = 0
+    if rules.routing == _RANDOM_IDLE:
+        state.instance_in[sizes[SLOTS_USED]] = instance
+        state.slot_of[instance] = sizes[SLOTS_USED]
+        sizes[SLOTS_USED] += 1
+    return int(instance)
 
 
 @rule

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.clients import Patience
-from simulator.engines.compiled.launching_calendar.kernels import kernel, rule
+from simulator.engines.compiled.launching_calendar.kernels import kernel
 from simulator.engines.compiled.launching_calendar.line import (
     ATTEMPT,
     ATTEMPT_NS,
@@ -21,7 +21,7 @@ from simulator.engines.compiled.launching_calendar.line import (
     join_line,
     leave_line,
 )
-from simulator.engines.compiled.launching_calendar.places import add_partly, leave_place, take_place
+from simulator.engines.compiled.launching_calendar.places import add_partly, launch, leave_place, take_place
 from simulator.engines.compiled.launching_calendar.room import is_short
 from simulator.engines.compiled.launching_calendar.rules import (
     LAUNCH_RATE,
@@ -32,7 +32,6 @@ from simulator.engines.compiled.launching_calendar.rules import (
 )
 from simulator.engines.compiled.launching_calendar.state import (
     AT_LIMIT,
-    FORGOTTEN,
     LATE_NS,
     LINE_HEAD,
     MOMENTS,
@@ -43,8 +42,6 @@ from simulator.engines.compiled.launching_calendar.state import (
     READY_LEFT,
     READY_NS,
     READY_ROW,
-    ROWS,
-    SLOTS_USED,
     SPARE,
     TRIES,
     State,
@@ -54,7 +51,6 @@ from simulator.engines.compiled.on_demand import retirement_ns
 from simulator.engines.compiled.retrying import Tried, next_attempt_ns, tries_again, write_try
 from simulator.engines.compiled.rows import Table
 from simulator.engines.compiled.saturating import plus
-from simulator.engines.pool import Routing
 from simulator.engines.tables import NONE, Outcome, Reason
 from simulator.units import FOREVER
 
@@ -65,32 +61,11 @@ _NO_REASON, _CONCURRENCY = int(Reason.NONE), int(Reason.CONCURRENCY)
 _QUEUE_FULL, _RATE = int(Reason.QUEUE_FULL), int(Reason.RATE)
 _RELEASE, _READY, _PATIENCE, _RETRY, _ARRIVAL = 10, 20, 50, 55, 60
 _NO_PATIENCE, _FOR_RESPONSE = int(Patience.NONE), int(Patience.RESPONSE)
-_RANDOM_IDLE = int(Routing.RANDOM_IDLE)
 
 #: What `serve` returns if there is nothing left to do.
 DONE = -1
 #: Outcome of a request that has not ended.
 UNDECIDED = -1
-
-
-@rule
-def launch(rules: Rules, rows: Rows, state: State, row: int, now_ns: int) -> int:
-    """Row of a new instance, for the request in a row of demand; whether and when it is ready is left open."""
-    sizes = state.sizes
-    instance = sizes[ROWS]
-    sizes[ROWS] += 1
-    state.numbers[instance] = sizes[FORGOTTEN] + instance
-    state.launch_ns[instance] = now_ns
-    state.gone_ns[instance] = FOREVER
-    state.life_over_ns[instance] = plus(now_ns, rows.lifetime_ns.values[row & rows.lifetime_ns.mask])
-    state.held[instance] = 0
-    state.claims[instance] = 0
-    state.is_partly[instance] = 0
-    if rules.routing == _RANDOM_IDLE:
-        state.instance_in[sizes[SLOTS_USED]] = instance
-        state.slot_of[instance] = sizes[SLOTS_USED]
-        sizes[SLOTS_USED] += 1
-    return int(instance)
 
 
 @kernel
