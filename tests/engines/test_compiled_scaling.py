@@ -125,7 +125,7 @@ def test_scale_in_goes_by_the_largest_load_and_drains() -> None:
 
 
 def test_a_draining_instance_serves_its_own_queue() -> None:
-    """One worker each: one waits for instance 1 when it drains at 12; it is served, and gone at the last release."""
+    """One worker each: two wait for instance 1 as it drains at 12; it serves both, and is gone at the last release."""
     demand = Demand.from_arrays([1, 1, 1], 10, routing=0.99)
     found = run(scaled(standing=2, places=1, actions=(ScheduledAction(12, maximum=1),)), demand)
     assert [1, 11, 21] == found.requests.start_ns.tolist()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from simulator.engines.compiled.outstanding import least_outstanding
+from simulator.engines.compiled.retrying import tries_again
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.compiled.standing_calendar.due import add_moment
 from simulator.engines.compiled.standing_calendar.ending import (
     end_attempt,
     end_while_it_waits,
-    is_tried_again,
 )
 from simulator.engines.compiled.standing_calendar.kernels import rule
 from simulator.engines.compiled.standing_calendar.points import count_attempt
@@ -28,7 +28,6 @@ from simulator.engines.compiled.standing_calendar.state import (
     NEXT,
     NUMBER,
     OPEN,
-    RANK_SHIFT,
     SERIAL,
     SERIALS,
     SERVING,
@@ -127,9 +126,8 @@ def _enter(state: State, time_ns: int, rank: int, row: int) -> None:
     """Enter a moment of an attempt that waits, if it ever comes."""
     if time_ns < FOREVER:
         attempts, counts = state.attempts, state.counts
-        key = (rank << RANK_SHIFT) + attempts[row, NUMBER]
-        add_moment(state.moments, counts[MOMENTS], time_ns, key, attempts[row, SERIAL], row)
-        counts[MOMENTS] += 1
+        number, serial = attempts[row, NUMBER], attempts[row, SERIAL]
+        counts[MOMENTS] = add_moment(state.moments, counts[MOMENTS], time_ns, rank, number, serial, row)
 
 
 @rule
@@ -145,7 +143,7 @@ def enter_limits(rules: Rules, rows: Rows, state: State, row: int, now_ns: int) 
         _enter(state, max(min(limit_ns, expiry_ns), now_ns), GIVE_UP, row)
         return
     _enter(state, max(expiry_ns, now_ns), GIVE_UP, row)
-    if limit_ns < expiry_ns and is_tried_again(rules, attempts[row, ATTEMPT], _TIMED_OUT):
+    if limit_ns < expiry_ns and tries_again(rules.retrying, _TIMED_OUT, attempts[row, ATTEMPT]):
         _enter(state, limit_ns, GIVE_UP, row)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
+from simulator.engines.compiled.moments import ORDER, WHO, keep_moments, ranks_of
 from simulator.engines.compiled.standing_calendar.ending import RETRY
 from simulator.engines.compiled.standing_calendar.instances import Fleet, whole
 from simulator.engines.compiled.standing_calendar.rules import rows_of, rules_of
@@ -16,15 +17,10 @@ from simulator.engines.compiled.standing_calendar.serving import DONE, STOPPED, 
 from simulator.engines.compiled.standing_calendar.state import (
     END_COLUMNS,
     FIRST,
-    MOMENT_AT,
-    MOMENT_KEY,
-    MOMENT_ROW,
-    MOMENT_SERIAL,
     MOMENTS,
     NEXT_ROW,
     OPEN,
     OUTCOME,
-    RANK_SHIFT,
     REASON,
     RELEASE,
     RESPONSE,
@@ -141,18 +137,11 @@ class StandingCalendar:
             state = state._replace(samples=doubled(state.samples), sampled_shares=doubled(state.sampled_shares))
         if counts[MOMENTS] + self._started + 3 > len(state.moments):
             moments = state.moments[: counts[MOMENTS]]
-            rows = moments[:, MOMENT_ROW]
-            is_retry = moments[:, MOMENT_KEY] >> RANK_SHIFT == RETRY
-            rows = np.where(is_retry, 0, rows)
-            waits = (state.attempts[rows, STATUS] == WAITING) & (
-                state.attempts[rows, SERIAL] == moments[:, MOMENT_SERIAL]
-            )
-            left = moments[is_retry | waits]
-            # In order, they are a heap.
-            left = left[np.lexsort((left[:, MOMENT_KEY], left[:, MOMENT_AT]))]
-            state.moments[: len(left)] = left
-            counts[MOMENTS] = len(left)
-            while 2 * (len(left) + self._started + 3) > len(state.moments):
+            is_retry = ranks_of(moments) == RETRY
+            held = state.attempts[np.where(is_retry, 0, moments[:, WHO])]
+            waits = (held[:, STATUS] == WAITING) & (held[:, SERIAL] == moments[:, ORDER])
+            counts[MOMENTS] = keep_moments(state.moments, int(counts[MOMENTS]), is_retry | waits)
+            while 2 * (counts[MOMENTS] + self._started + 3) > len(state.moments):
                 state = state._replace(moments=doubled(state.moments))
         self._fleet.state = state
 

@@ -1,19 +1,17 @@
-"""Events that are due, in heaps: releases by (time, request, attempt), all others by (time, rank, request)."""
+"""Events that are due: releases in a heap of their own, by (time, request, attempt); all others among the moments.
+
+Every attempt that is served has a release, so they get by with two numbers each.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines.compiled.moments import add_moment as enter_moment
+from simulator.engines.compiled.moments import drop_first
 from simulator.engines.compiled.standing_calendar.kernels import kernel, rule
-from simulator.engines.compiled.standing_calendar.state import (
-    ATTEMPT,
-    MOMENT_AT,
-    MOMENT_KEY,
-    MOMENT_ROW,
-    MOMENT_SERIAL,
-    NUMBER,
-)
+from simulator.engines.compiled.standing_calendar.state import ATTEMPT, NUMBER
 
 Ints = NDArray[np.int64]
 
@@ -72,54 +70,13 @@ def drop_release(release_ns: Ints, released: Ints, size: int, attempts: Ints) ->
     released[hole] = row
 
 
-@rule
-def _is_before(time: int, key: int, moments: Ints, other: int) -> bool:
-    """Whether a moment comes before an entry of the heap."""
-    if time == moments[other, MOMENT_AT]:
-        return bool(key < moments[other, MOMENT_KEY])
-    return bool(time < moments[other, MOMENT_AT])
-
-
-@rule
-def _copy_moment(moments: Ints, source: int, target: int) -> None:
-    """Put one entry in the place of another."""
-    moments[target, MOMENT_AT] = moments[source, MOMENT_AT]
-    moments[target, MOMENT_KEY] = moments[source, MOMENT_KEY]
-    moments[target, MOMENT_SERIAL] = moments[source, MOMENT_SERIAL]
-    moments[target, MOMENT_ROW] = moments[source, MOMENT_ROW]
+@kernel
+def add_moment(moments: Ints, size: int, at_ns: int, rank: int, number: int, order: int, row: int) -> int:
+    """`moments.add_moment` of a row of `attempts`, or of an attempt that is made again; it has many callers."""
+    return enter_moment(moments, size, at_ns, rank, number, order, row, 0)
 
 
 @kernel
-def add_moment(moments: Ints, size: int, time: int, key: int, serial: int, row: int) -> None:
-    """Enter a moment beside `size` others; there must be room."""
-    hole = size
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if not _is_before(time, key, moments, parent):
-            break
-        _copy_moment(moments, parent, hole)
-        hole = parent
-    moments[hole, MOMENT_AT] = time
-    moments[hole, MOMENT_KEY] = key
-    moments[hole, MOMENT_SERIAL] = serial
-    moments[hole, MOMENT_ROW] = row
-
-
-@kernel
-def drop_moment(moments: Ints, size: int) -> None:
-    """Take the first of `size` moments off."""
-    last = size - 1
-    time, key = moments[last, MOMENT_AT], moments[last, MOMENT_KEY]
-    hole = 0
-    child = 1
-    while child < last:
-        if child + 1 < last and _is_before(
-            moments[child + 1, MOMENT_AT], moments[child + 1, MOMENT_KEY], moments, child
-        ):
-            child += 1
-        if _is_before(time, key, moments, child):
-            break
-        _copy_moment(moments, child, hole)
-        hole = child
-        child = 2 * hole + 1
-    _copy_moment(moments, last, hole)
+def drop_moment(moments: Ints, size: int) -> int:
+    """`moments.drop_first`, for more than one caller."""
+    return drop_first(moments, size)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.engines.clients import Patience
+from simulator.engines.compiled.retrying import Retrying, retrying_of
 from simulator.engines.compiled.rows import Column, column_of
 from simulator.engines.pool import OnGiveUp, OnTimeout, Pool, TimeoutFrom
 from simulator.engines.tables import Demand
@@ -26,8 +26,8 @@ class Rules(NamedTuple):
         Whether patience runs while a request waits, and whether it runs until the response.
     most, delay_ns, growth : int, int, float
         Of batches; `most` is 1 without.
-    attempts, after_timeout, has_jitter, delays_ns, retry_key
-        Of clients that try again; `attempts` is 1 without. `delays_ns[j - 1]` follows attempt j before it is drawn.
+    retrying, retry_key : Retrying, uint64
+        Of clients that try again.
     """
 
     places: int
@@ -45,16 +45,13 @@ class Rules(NamedTuple):
     most: int
     delay_ns: int
     growth: float
-    attempts: int
-    after_timeout: bool
-    has_jitter: bool
-    delays_ns: NDArray[np.float64]
+    retrying: Retrying
     retry_key: np.uint64
 
 
 def rules_of(pool: Pool) -> Rules:
     """The rules of a pool; the key of the draws is that of the demand, and 0 here."""
-    batching, retries = pool.batching, pool.retries
+    batching = pool.batching
     return Rules(
         places=pool.places,
         routing=int(pool.routing),
@@ -71,10 +68,7 @@ def rules_of(pool: Pool) -> Rules:
         most=batching.most if batching else 1,
         delay_ns=batching.delay_ns if batching else 0,
         growth=batching.growth if batching else 0.0,
-        attempts=retries.attempts if retries else 1,
-        after_timeout=bool(retries and retries.after_timeout),
-        has_jitter=bool(retries and retries.jitter),
-        delays_ns=np.array(retries.delays_ns() if retries else [0.0], np.float64),
+        retrying=retrying_of(pool.retries),
         retry_key=np.uint64(0),
     )
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulator.engines.compiled.central_queue import add_free, take_lowest_free
+from simulator.engines.compiled.moments import AT as DUE_AT
+from simulator.engines.compiled.moments import ORDER, WHO, id_of, rank_of
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.compiled.standing_calendar.attempts import (
     GIVE_UP,
@@ -12,7 +16,7 @@ from simulator.engines.compiled.standing_calendar.attempts import (
     still_waits,
 )
 from simulator.engines.compiled.standing_calendar.due import add_release, drop_moment, drop_release
-from simulator.engines.compiled.standing_calendar.ending import RETRY, end_attempt, rounded
+from simulator.engines.compiled.standing_calendar.ending import RETRY, end_attempt
 from simulator.engines.compiled.standing_calendar.kernels import kernel, rule
 from simulator.engines.compiled.standing_calendar.points import sample_points
 from simulator.engines.compiled.standing_calendar.queues import free_row, hold, leave_queue, let_go
@@ -30,10 +34,6 @@ from simulator.engines.compiled.standing_calendar.state import (
     JUST_READY,
     LENGTH,
     LIMIT,
-    MOMENT_AT,
-    MOMENT_KEY,
-    MOMENT_ROW,
-    MOMENT_SERIAL,
     MOMENTS,
     NEXT,
     NEXT_ROW,
@@ -43,7 +43,6 @@ from simulator.engines.compiled.standing_calendar.state import (
     OCCUPYING,
     OPEN,
     POSITION,
-    RANK_SHIFT,
     RELEASE,
     RELEASES,
     SAMPLE_AT,
@@ -66,9 +65,16 @@ _CENTRAL = int(Routing.CENTRAL_QUEUE)
 _COMPLETED, _TIMED_OUT, _NO_REASON = int(Outcome.COMPLETED), int(Outcome.TIMED_OUT), int(Reason.NONE)
 #: Ranks (model.md 1).
 RELEASED, READY_RANK, ARRIVAL, NEVER = 10, 20, 60, 61
+#: The least time in double precision that int64 does not hold.
+_TOO_LONG = 2.0**63
 #: Why the kernel came back.
 DONE, STOPPED, FULL = 0, 1, 2
-_KEY_MASK = (1 << RANK_SHIFT) - 1
+
+
+@rule
+def _rounded(time: float) -> int:
+    """Whole nanoseconds nearest to a time, half to even, 1 to `FOREVER`."""
+    return FOREVER if time >= _TOO_LONG else max(1, int(np.rint(time)))
 
 
 @rule
@@ -82,9 +88,9 @@ def _duration_ns(rules: Rules, rows: Rows, state: State, head: int, size: int, b
         for _ in range(size - 1):
             row = attempts[row, NEXT]
             longest_ns = max(longest_ns, values[(attempts[row, NUMBER] - first) & mask])
-        return rounded(longest_ns * (1.0 + rules.growth * (size - 1)))
+        return _rounded(longest_ns * (1.0 + rules.growth * (size - 1)))
     if rules.cores > 0:
-        return rounded(longest_ns * max(1.0, busy / rules.cores))
+        return _rounded(longest_ns * max(1.0, busy / rules.cores))
     return int(longest_ns)
 
 
@@ -231,8 +237,8 @@ def run_calendar(rules: Rules, rows: Rows, state: State, until_ns: int, until_ra
                 now_ns, rank = arrival_ns[row], ARRIVAL
             elif not is_last:
                 return DONE
-            if counts[MOMENTS] > 0 and moments[0, MOMENT_AT] <= now_ns:
-                now_ns, rank = moments[0, MOMENT_AT], moments[0, MOMENT_KEY] >> RANK_SHIFT
+            if counts[MOMENTS] > 0 and moments[0, DUE_AT] <= now_ns:
+                now_ns, rank = moments[0, DUE_AT], rank_of(moments)
             if counts[RELEASES] > 0 and state.release_ns[0] <= now_ns:
                 now_ns, rank = state.release_ns[0], RELEASED
             if counts[SAMPLE_AT] <= now_ns and counts[SAMPLE_AT] <= until_ns and min(now_ns, until_ns) < FOREVER:
@@ -257,16 +263,14 @@ def run_calendar(rules: Rules, rows: Rows, state: State, until_ns: int, until_ra
             elif rank in (ARRIVAL, RETRY):
                 number, attempt = row + counts[FIRST], 1
                 if rank == RETRY:
-                    number, attempt = moments[0, MOMENT_KEY] & _KEY_MASK, moments[0, MOMENT_ROW]
-                    drop_moment(moments, counts[MOMENTS])
-                    counts[MOMENTS] -= 1
+                    number, attempt = id_of(moments), moments[0, WHO]
+                    counts[MOMENTS] = drop_moment(moments, counts[MOMENTS])
                 else:
                     counts[NEXT_ROW] = row + 1
                 instance, at_once, joined = make_attempt(rules, rows, state, number, attempt, now_ns)
             else:
-                waits, serial = moments[0, MOMENT_ROW], moments[0, MOMENT_SERIAL]
-                drop_moment(moments, counts[MOMENTS])
-                counts[MOMENTS] -= 1
+                waits, serial = moments[0, WHO], moments[0, ORDER]
+                counts[MOMENTS] = drop_moment(moments, counts[MOMENTS])
                 if still_waits(state, waits, serial):
                     if rank == GIVE_UP:
                         reach_limit(rules, rows, state, waits, now_ns)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines.compiled.moments import no_moments
 from simulator.engines.compiled.outstanding import none_outstanding
 from simulator.engines.tables import NONE
 from simulator.units import FOREVER
@@ -35,11 +36,6 @@ OPEN = END_COLUMNS
 #: Of `tries`.
 TRIED, TRY_ATTEMPT, TRY_AT, TRY_NEXT = range(END_COLUMNS, END_COLUMNS + 4)
 
-#: Columns of `moments`: when, rank and request in one, serial number of the attempt, its row (or the next attempt).
-MOMENT_AT, MOMENT_KEY, MOMENT_SERIAL, MOMENT_ROW = range(4)
-#: Rank and number share a whole number: rank · 2^RANK_SHIFT + number.
-RANK_SHIFT = 56
-
 #: Entries of `counts`: the next row to arrive, the number of row 0, attempts made, the first free row of `attempts`,
 #: releases, moments and tries entered, instances in service, free ones in `free`, the instance that has just become
 #: ready, the instant, requests held by instances in service and the central queue, samples taken, the next end of
@@ -62,9 +58,9 @@ class State(NamedTuple):
     attempts : ndarray of int64, shape (a, 10)
     instances : ndarray of int64, shape (m, 11)
     release_ns, released : ndarray of int64, shape (a,)
-        When attempts are released, and their rows: a heap, see `moments`. [ns]
-    moments : ndarray of int64, shape (k, 4)
-        All other events, a heap.
+        When attempts are released, and their rows: a heap, see `due`. [ns]
+    moments : ndarray of int64, shape (k, 5)
+        All other events, see `moments`.
     service : ndarray of int64, shape (m,)
         Rows of the instances in service, in order of number; the place in it is their position.
     free : ndarray of int64, shape (m,)
@@ -114,7 +110,7 @@ def empty_state(room: int, policies: int) -> State:
             instances=empty_instances(1),
             release_ns=np.zeros(0, np.int64),
             released=np.zeros(0, np.int64),
-            moments=np.zeros((room, 4), np.int64),
+            moments=no_moments(room),
             service=np.zeros(1, np.int64),
             free=np.zeros(1, np.int64),
             **dict(zip(("held", "least", "sharing"), none_outstanding(1), strict=True)),
