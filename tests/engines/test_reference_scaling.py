@@ -162,6 +162,20 @@ def test_steps_above_and_the_base_of_their_cooldown(engine: ModuleType) -> None:
 
 
 @each_engine
+def test_a_cooldown_that_begins_inside_another_keeps_its_base(engine: ModuleType) -> None:
+    """Growing while updating, +2 at every point. 10: 1 → 3, complete at 25. 20: no cooldown runs yet, 3 → 5, at 22.
+
+    The cooldown begins at 22 with base 3, and again at 25 with the same. Actions bring capacity to 4 at 27: at 30 the
+    base asks for 5. (A base of 1 would ask for 3, not above 4.)
+    """
+    policy = stepping(9.0, False, (-math.inf, 0.0, 2), cooldown_ns=20)
+    actions = (ScheduledAction(27, maximum=4), ScheduledAction(28, maximum=9))
+    pool = standing(scaling=scaled(1, 9, 35, policy, actions=actions, grows_while_updating=True))
+    run = run_of(engine, pool, NOBODY, [15, 15, 2, 2])
+    check(run, changes=[(10, 3), (20, 5), (27, 4), (30, 5)])
+
+
+@each_engine
 def test_steps_below_hold_their_upper_bound(engine: ModuleType) -> None:
     """Threshold 3. 10: x = 8/4, beyond by −1: the step (−3, −1], −2. 20: x = 5/2, by −1/2: −1."""
     policy = stepping(3.0, False, (-3.0, -1.0, -2), (-1.0, 0.0, -1))

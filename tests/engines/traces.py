@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator.engines import reference
+from simulator.engines import compiled, reference
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import NONE, Demand, Outcome, Reason, Run
 from simulator.units import FOREVER
@@ -22,7 +22,7 @@ from simulator.units import FOREVER
 Row = tuple[Any, ...]
 
 #: Every engine on which the traces are checked.
-ENGINES = [reference]
+ENGINES = [reference, compiled]
 each_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.__name__.split(".")[-1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -93,7 +94,8 @@ class Stepping(Policy):
     def __init__(self, policy: StepScaling) -> None:
         super().__init__(policy.points)
         self._policy = policy
-        self._cooldowns: list[Cooldown] = []
+        self._cooldown: Cooldown | None = None
+        self._coming: list[Cooldown] = []  # those of changes that were not complete when last looked at
 
     def asks(self, capacity: int, now_ns: int, changed_ns: int | None) -> int | None:
         """The capacity of the step that holds the last value, reckoned from the base of a cooldown while that runs."""
@@ -113,17 +115,21 @@ class Stepping(Policy):
         return wanted
 
     def was_followed(self, now_ns: int, before: int, after: int, complete_ns: int) -> None:
-        """A cooldown begins when the change is complete; inside another it has the same base."""
+        """The cooldown begins when the change is complete; made inside one that runs, it keeps its base."""
         running = self._cooldown_at(now_ns)
         base = before if running is None else running.base
         ends_ns = later(complete_ns, self._policy.cooldown_ns)
-        self._cooldowns = [one for one in self._cooldowns if one.ends_ns > now_ns]
-        self._cooldowns.append(Cooldown(complete_ns, ends_ns, base, after > before))
+        insort(self._coming, Cooldown(complete_ns, ends_ns, base, after > before), key=lambda one: one.begins_ns)
 
     def _cooldown_at(self, now_ns: int) -> Cooldown | None:
-        """The cooldown that runs, that of the last change if there are several."""
-        running = [one for one in self._cooldowns if one.begins_ns <= now_ns < one.ends_ns]
-        return running[-1] if running else None
+        """The cooldown that runs; a change that is complete while it does begins it again with the same base."""
+        while self._coming and self._coming[0].begins_ns <= now_ns:
+            begins = self._coming.pop(0)
+            if self._cooldown is not None and begins.begins_ns < self._cooldown.ends_ns:
+                begins = begins._replace(base=self._cooldown.base)
+            self._cooldown = begins
+        is_over = self._cooldown is None or now_ns >= self._cooldown.ends_ns
+        return None if is_over else self._cooldown
 
     def _is_breached(self, value: float) -> bool:
         """Whether a value counts."""
