@@ -33,6 +33,8 @@ COMMANDS: Final[dict[str, str]] = {
     "stress": "Put a scenario to stresses: what breaks, at which severity, and who survives.",
     "sensitivity": "Which uncertain assumption of a scenario matters, and what would change the answer.",
     "plan": "Find the cheapest configuration that meets the objectives.",
+    "fleet": "Find which of many models belong where, and what the best mix costs.",
+    "commitment": "Which savings plan by the hour is best for instances, and what it risks.",
     "risk": "How likely a cold start is, at which hour, and what would change that at what price.",
     "validate": "Check scenario files and say what they assume.",
     "init": "Write a commented scenario to start from.",

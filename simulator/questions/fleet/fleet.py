@@ -276,8 +276,8 @@ class Fleet:
 
     @property
     def missed(self) -> list[Answer]:
-        """Models of which no way meets all objectives, for all that is known."""
-        return [one for one in self.answers if one.choice is not None and one.verdict is not Verdict.MET]
+        """Models that miss an objective on every way, for sure."""
+        return [one for one in self.answers if one.choice is not None and one.verdict is Verdict.NOT_MET]
 
     def fitting(self, way: str) -> int:
         """Models that fit on a way."""
@@ -404,10 +404,13 @@ def _break_even(model: FleetModel) -> tuple[float | None, float | None]:
             lines[endpoint.name] = (2.0 * once_usd - twice_usd, twice_usd - once_usd)
     if len(lines) < 2:
         return None, None
-    idle = min(lines, key=lambda name: (lines[name][0], lines[name][1]))
-    busy = min(lines, key=lambda name: (lines[name][1], lines[name][0]))
+    idle = min(lines, key=lambda name: lines[name][0])
+    # Slopes that differ by rounding alone are equal.
+    same = 1e-6 * max(fixed_usd + slope_usd for fixed_usd, slope_usd in lines.values())
+    least = min(slope for _, slope in lines.values())
+    busy = min((name for name in lines if lines[name][1] <= least + same), key=lambda name: lines[name][0])
     fixed, slope = lines[busy][0] - lines[idle][0], lines[idle][1] - lines[busy][1]
-    if not (slope > 1e-9 * abs(lines[idle][1]) and fixed > 0):
+    if not (slope > 0 and fixed > 0):
         return None, None
     even = rate * fixed / slope
     return even, even * scenario.service_time(scenario.endpoint(idle)).mean()
