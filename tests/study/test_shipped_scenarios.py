@@ -18,6 +18,7 @@ HORIZONS = {
     "azure-llm-code-hour": "20m",
     "chat-embed-diurnal": "1h",
     "flash-crowd": "1h",
+    "fleet-azure-functions": "1m",
     "function-or-container": "20m",
     "nightly-batch": "3h",
     "plan-chat-embed": "1h",
