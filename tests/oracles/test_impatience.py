@@ -120,7 +120,7 @@ def test_constant_patience(kind: str, size: Size) -> None:
     gives_up, waits = cf.mmc_patience(5, 1, 4, 2)
     response = cf.mmc_patience_for_response(5, 1, 4, 2)
     exact = {
-        "gives up": Exact(gives_up, 0.003, {"patience for the response": response}),
+        "gives up": Exact(gives_up, 0.0035, {"patience for the response": response}),
         "waits": Exact(waits, 0.001, {"no patience": 1.0}),
     }
     check(replicate(one, 12, 10 + list(POOLS).index(kind)), exact, size)
@@ -144,7 +144,7 @@ def test_constant_patience_for_the_response(kind: str, size: Size) -> None:
 
     response = cf.mmc_patience_for_response(5, 1, 4, 2)
     exact = {
-        "never started": Exact(cf.mmc_patience(5, 1, 4, 2)[0], 0.003),
+        "never started": Exact(cf.mmc_patience(5, 1, 4, 2)[0], 0.0035),
         "timed out": Exact(response, 0.002, {"patience for waiting": cf.mmc_patience(5, 1, 4, 2)[0]}),
     }
     check(replicate(one, 12, 20 + list(POOLS).index(kind)), exact, size)
