@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.tables import Settled
+from simulator.measures.billed_time import LEAST_BILLED_NS
 from simulator.units import FOREVER, NS_PER_SECOND
 
 HOUR_NS: Final = 3600 * NS_PER_SECOND
@@ -26,7 +27,7 @@ class HourlyTally:
         Least time that an instance is billed for. [ns]
     """
 
-    def __init__(self, from_ns: int, until_ns: int, least_ns: int = 0) -> None:
+    def __init__(self, from_ns: int, until_ns: int, least_ns: int = LEAST_BILLED_NS) -> None:
         self._from_ns, self._until_ns, self._least_ns = from_ns, until_ns, least_ns
         hours = -(-(until_ns - from_ns) // HOUR_NS)
         self._bounds_ns = np.minimum(from_ns + HOUR_NS * np.arange(hours + 1, dtype=np.int64), until_ns)

@@ -226,6 +226,7 @@ def _facts(record: Record) -> dict[str, Any]:
         "cold_starts": {
             name: [one.completed, one.cold, _histogram_facts(one.penalties)] for name, one in record.cold_starts.items()
         },
+        "instance_hours": record.instance_hours,
     }
 
 
@@ -273,7 +274,8 @@ def _record(facts: dict[str, Any]) -> Record:
         name: ColdStarts(tuple(completed), tuple(cold), _histogram(penalties))
         for name, (completed, cold, penalties) in facts["cold_starts"].items()
     }
-    return Record(facts["number"], facts["traffic"], measured, timelines, cold_starts)
+    instance_hours = {name: tuple(hours) for name, hours in facts["instance_hours"].items()}
+    return Record(facts["number"], facts["traffic"], measured, timelines, cold_starts, instance_hours)
 
 
 def _histogram(stretches: list[list[int]]) -> Histogram:

@@ -14,6 +14,7 @@ from simulator.engines.pool import Pool
 from simulator.engines.tables import Demand, LaunchTimes, Settled
 from simulator.errors import InputError
 from simulator.measures.cold_starts import ColdStarts, ColdTally
+from simulator.measures.hourly import HourlyTally
 from simulator.measures.measured import Measured
 from simulator.measures.objectives import Objective, parse_objective
 from simulator.measures.percentiles import LEVELS, Level, level
@@ -72,6 +73,9 @@ class Record:
         Endpoint → its series; of replication 0 only.
     cold_starts : dict of str to ColdStarts
         Endpoint → its cold starts by hour of the day; of those that launch instances.
+    instance_hours : dict of str to tuple of int
+        Endpoint → time for which its instances are billed in each hour of the measured part (`HourlyTally`); of those
+        that launch none on demand. [ns]
     """
 
     number: int
@@ -79,6 +83,7 @@ class Record:
     measured: dict[str, Measured]
     timelines: dict[str, Timeline]
     cold_starts: dict[str, ColdStarts] = field(default_factory=dict)
+    instance_hours: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -162,6 +167,7 @@ def _record(task: Task, number: int, tell: Callable[[int], None], watch: Watch |
             ),
             TimelineTally(pools[endpoint.name], horizon_ns) if number == 0 else None,
             ColdTally(to_ns(scenario.initial_transient), clock_ns) if pools[endpoint.name].launches else None,
+            None if pools[endpoint.name].launches else HourlyTally(to_ns(scenario.initial_transient), horizon_ns),
             task.engine,
             None if watch is None else partial(watch, endpoint.name),
         )
@@ -174,14 +180,16 @@ def _record(task: Task, number: int, tell: Callable[[int], None], watch: Watch |
         for name, demand in block.items():
             runs[name].feed(demand)
         tell(len(arrival_ns) * len(runs))
-    measured, timelines, cold_starts = {}, {}, {}
+    measured, timelines, cold_starts, instance_hours = {}, {}, {}, {}
     for name, run in runs.items():
         measured[name], timeline, cold = run.finish()
+        if run.hourly is not None:
+            instance_hours[name] = run.hourly.finish()
         if timeline is not None:
             timelines[name] = timeline
         if cold is not None:
             cold_starts[name] = cold
-    return Record(number, minutes.finish(), measured, timelines, cold_starts)
+    return Record(number, minutes.finish(), measured, timelines, cold_starts, instance_hours)
 
 
 class _Endpoint:
@@ -194,10 +202,12 @@ class _Endpoint:
         tally: Tally,
         timeline: TimelineTally | None,
         cold: ColdTally | None,
+        hourly: HourlyTally | None,
         engine: Engine,
         watch: Callable[[Settled], None] | None,
     ) -> None:
         self._tally, self._timeline, self._cold, self._watch = tally, timeline, cold, watch
+        self.hourly = hourly
         made = compiled.Simulation if engine == "compiled" else reference.Simulation
         self._simulation = made(pool, launches)
 
@@ -215,5 +225,7 @@ class _Endpoint:
             self._timeline.add(settled)
         if self._cold is not None:
             self._cold.add(settled)
+        if self.hourly is not None:
+            self.hourly.add(settled)
         if self._watch is not None:
             self._watch(settled)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import fields
+from typing import Any, Final
 
 from simulator.scenario.model import Scenario
 from simulator.study.replicate import Engine, Record, Task
@@ -61,6 +62,10 @@ def _long_tasks(scenario: Scenario, numbers: Sequence[int], engine: Engine, work
     return tasks
 
 
+#: What a record holds endpoint by endpoint.
+PARTS: Final = tuple(one.name for one in fields(Record) if one.name not in {"number", "traffic"})
+
+
 class Gathering:
     """Puts the parts of records together.
 
@@ -79,15 +84,12 @@ class Gathering:
         for record in records:
             parts = self._parts.setdefault(record.number, [])
             parts.append(record)
-            measured = {name: one for part in parts for name, one in part.measured.items()}
-            if len(measured) == len(self._names):
-                timelines = {name: one for part in parts for name, one in part.timelines.items()}
-                cold_starts = {name: one for part in parts for name, one in part.cold_starts.items()}
+            if sum(len(part.measured) for part in parts) == len(self._names):
                 del self._parts[record.number]
-                yield Record(
-                    record.number,
-                    record.traffic,
-                    {name: measured[name] for name in self._names},
-                    {name: timelines[name] for name in self._names if name in timelines},
-                    {name: cold_starts[name] for name in self._names if name in cold_starts},
-                )
+                by_endpoint = {name: self._joined(parts, name) for name in PARTS}
+                yield Record(record.number, record.traffic, **by_endpoint)
+
+    def _joined(self, parts: Sequence[Record], field: str) -> dict[str, Any]:
+        """One field of several records, endpoints in the order of the scenario."""
+        found = {name: one for part in parts for name, one in getattr(part, field).items()}
+        return {name: found[name] for name in self._names if name in found}

@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import simulator
+from simulator.errors import InputError
+from simulator.questions.commitment.commitment import Commitments, check, endpoints_of
 from simulator.questions.commitment.hourly import Plan, best_commitment
+from simulator.scenario.model import Scenario
 
 
 def test_the_hourly_rule_by_hand() -> None:
@@ -51,3 +55,70 @@ def test_out_of_range(commitment: float, discount: float) -> None:
     """Neither a negative commitment nor a discount of nothing or everything."""
     with pytest.raises(ValueError, match=r"is .*must be"):
         Plan(commitment, discount)
+
+
+def scheduled(**given: object) -> Scenario:
+    """Two instances of an endpoint, a third from 06:00 to 12:00, in 24 hours with hardly any request."""
+    actions = [{"at": "06:00", "min_capacity": 3}, {"at": "12:00", "min_capacity": 2, "max_capacity": 2}]
+    return Scenario.model_validate(
+        {
+            "name": "scheduled",
+            "horizon": "1d",
+            "replications": 2,
+            "traffic": {"kind": "poisson", "mean_rate": "1/h"},
+            "model": {"service_time": "100ms", "startup_time": "1s"},
+            "endpoints": [
+                {
+                    "name": "instances",
+                    "kind": "real_time",
+                    "instance_type": "ml.m5.xlarge",
+                    "initial_instance_count": 2,
+                    "autoscaling": {
+                        "min_capacity": 2,
+                        "max_capacity": 3,
+                        "scheduled_actions": actions,
+                        "launch_time": "0s",
+                    },
+                },
+                {"name": "fixed", "kind": "real_time", "instance_type": "ml.m5.xlarge"},
+                {"name": "serverless", "kind": "serverless", "memory_size": "2048MB", "max_concurrency": 5},
+            ],
+            **given,
+        }
+    )
+
+
+def test_hours_of_a_schedule() -> None:
+    """ml.m5.xlarge at 0.23: 18 hours of two, 6 of three. A third of 25 % of the hours pays from 75 % off on.
+
+    At 27 % off two are committed to: 0.73 · 0.46 = 0.3358 an hour. A month of 730 h costs 730 · (0.3358 + 0.23/4)
+    = 287.11 in place of 730 · (0.46 + 0.0575) = 377.78; the commitment is all used and covers 0.46/0.5175 = 88.9 %.
+    """
+    study = simulator.run(scheduled())
+    found = Commitments(study, "instances", discount=0.27)
+    hours = [0.46] * 6 + [0.69] * 6 + [0.46] * 12
+    np.testing.assert_allclose(found.usage, [hours, hours], rtol=1e-12)
+    assert 0.3358 == pytest.approx(found.best.value)
+    best = next(one for one in found.priced if one.words == "best")
+    assert 287.109 == pytest.approx(best.cost.value)
+    assert 377.775 - 287.109 == pytest.approx(best.saving.value)
+    assert 0.0 == best.unused.value
+    assert 0.46 / 0.5175 == pytest.approx(best.covered.value)
+    assert 0.0 == best.worse
+
+
+def test_an_instance_all_along_is_told_once() -> None:
+    """Best, mean and greatest usage are one commitment; nothing is the other."""
+    found = Commitments(simulator.run(scheduled()), "fixed", discount=0.27)
+    assert ["on demand", "best"] == [one.words for one in found.priced]
+    assert 0.23 * 0.73 == pytest.approx(found.best.value)
+
+
+def test_what_can_be_committed_to() -> None:
+    """Instances by the hour, in replications of an hour at least."""
+    scenario = scheduled()
+    assert ["instances", "fixed"] == endpoints_of(scenario)
+    with pytest.raises(InputError, match="serverless"):
+        check(scenario, "serverless")
+    with pytest.raises(InputError, match="shorter than an hour"):
+        check(scheduled(horizon="59m"), "fixed")
