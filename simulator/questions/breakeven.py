@@ -91,6 +91,13 @@ def billed_seconds(scenario: Scenario, endpoint: Serverless) -> float:
     return -(-time_ns // billing.granularity_ns) * billing.granularity_ns / NS_PER_SECOND
 
 
+def is_rounding_guessed(scenario: Scenario, endpoint: Serverless) -> bool:
+    """Whether the half granule of `billed_seconds` is a guess: service times vary, but by less than a granule."""
+    service = scenario.service_time(endpoint)
+    granule_s = billing_of(endpoint).granularity_ns / NS_PER_SECOND
+    return service.constant() is None and math.sqrt(service.variance()) < granule_s
+
+
 def erlang_b(load: float, places: int) -> float:
     """Share of Poisson arrivals that find all places taken, by Erlang's recursion.
 

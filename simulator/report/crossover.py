@@ -9,33 +9,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measures.catalogue import Kind
 from simulator.measures.intervals import Estimate
-from simulator.questions.crossover.standing import Reason
+from simulator.questions.breakeven import mean_rate
 from simulator.report import text as plain_text
+from simulator.report.changes import NOBODY, at_place, closed_form, months, place, plain_place, what_is_open, who, why
 from simulator.report.machine import markdown
-from simulator.report.numbers import decimals_for, fixed, significant, with_interval
+from simulator.report.numbers import significant, with_interval
 from simulator.report.sections import Section, Sentences, Table, taken_for_granted
 
 if TYPE_CHECKING:
     from simulator.questions.crossover.flips import Crossover, Flip
-    from simulator.questions.crossover.line import Change
     from simulator.questions.crossover.stretches import Stretch
     from simulator.study.results import Study
 
 #: Goes up when a key changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1
-_NOBODY: Final = "no endpoint"
-#: Digits of a place that has no interval.
-_PLACE_DIGITS: Final = 4
 
 
 def as_text(result: Crossover) -> str:
     """The answer, then the report, in lines of at most 100 columns."""
-    return textwrap.fill(answer(result), plain_text.WIDTH) + "\n\n" + plain_text.written(sections(result))
+    first = [textwrap.fill(text, plain_text.WIDTH) for text in (answer(result), *outlook(result))]
+    return "\n\n".join([*first, plain_text.written(sections(result))])
 
 
 def as_markdown(result: Crossover) -> str:
     """The same as Markdown."""
-    parts = [Sentences("Answer", (answer(result),)), *sections(result)]
+    parts = [Sentences("Answer", (answer(result), *outlook(result))), *sections(result)]
     return markdown(f"{result.scenario.name}: crossover", parts)
 
 
@@ -61,13 +59,55 @@ def answer(result: Crossover) -> str:
     parts = []
     for number, stretch in enumerate(stretches):
         if last == 0:
-            where = f"from {_plain(stretch.low)}{unit} to {_plain(stretch.high)}{unit}"
+            where = f"from {plain_place(stretch.low)}{unit} to {plain_place(stretch.high)}{unit}"
         elif number == last:
             where = "above"
         else:
             where = _up_to(result, stretch)
-        parts.append(f"{_who(stretch)} {where}{_aside(stretch)}")
+        parts.append(f"{who(stretch)} {where}{_aside(stretch)}")
     return f"{question(result)}: {', '.join(parts)}."
+
+
+def outlook(result: Crossover) -> Iterator[str]:
+    """What holds at present and, with growth, which change comes next and when; nothing if the axis is no rate."""
+    if result.base is None or not result.is_rate:
+        return
+    unit, rate = result.line.axis.unit, mean_rate(result.base)
+    now = f"At present, {plain_place(rate)}/s"
+    if not result.first_rate <= rate <= result.last_rate:
+        yield f"{now} lies outside what was looked at."
+        return
+    near = [flip for flip in result.flips if _is_within(rate, flip.rate)]
+    held = next(one for number, one in enumerate(result.stretches) if rate <= result.rate_at(one.high))
+    said = f"{now}: {who(held)}"
+    if near:
+        said += f", not for sure, as the change at {place(near[0].change, unit)} may be behind or ahead"
+    if result.growth is None:
+        yield f"{said}."
+        return
+    trend = (
+        f"{'growing' if result.growth >= 0 else 'shrinking'} by {significant(100 * abs(result.growth), 3)} % a month"
+    )
+    ahead = [
+        (flip.months.value, number)
+        for number, flip in enumerate(result.flips)
+        if flip.months is not None and flip.months.value is not None
+    ]
+    if not ahead:
+        yield f"{said}. {trend.capitalize()}, no change lies ahead in what was looked at."
+        return
+    coming = result.flips[min(ahead)[1]]
+    change = coming.change
+    follower = change.after if result.growth >= 0 else change.before
+    yield (
+        f"{said}. {trend.capitalize()}, the next change is reached after {months(coming, result.growth)}, "
+        f"at {place(change, unit)}: then {follower or NOBODY}."
+    )
+
+
+def _is_within(value: float, interval: Estimate) -> bool:
+    low, high = interval.low, interval.high
+    return (low is None or low <= value) and (high is None or value <= high)
 
 
 def question(result: Crossover) -> str:
@@ -75,10 +115,6 @@ def question(result: Crossover) -> str:
     measure = result.line.measure
     least = "Cheapest endpoint" if measure.kind is Kind.MONEY else f"Endpoint of the lowest {measure.name}"
     return f"{least} that meets all objectives" if result.scenario.objectives else least
-
-
-def _who(stretch: Stretch) -> str:
-    return "not known" if stretch.unsure else stretch.winner or _NOBODY
 
 
 def _up_to(result: Crossover, stretch: Stretch) -> str:
@@ -91,32 +127,12 @@ def _up_to(result: Crossover, stretch: Stretch) -> str:
 
 def _aside(stretch: Stretch) -> str:
     if stretch.unsure:
-        return f" (open: {'; '.join(stretch.open_objectives)})" if stretch.open_objectives else ""
+        return f" ({what_is_open(stretch)})"
     if stretch.alike:
         return f" ({', '.join(stretch.alike)} exactly alike)"
     if stretch.close:
         return f" (not shown to be cheaper than {', '.join(stretch.close)} everywhere there)"
     return ""
-
-
-def place(change: Change, unit: str) -> str:
-    """Where a change is, with its interval: ``3.97/s (3.91–4.02)``."""
-    low, high = change.low, change.high
-    if low is None and high is None:
-        return f"{significant(change.at, _PLACE_DIGITS)}{unit} (interval not found in the range)"
-    if low is None or high is None:
-        bound = f"below {_plain(high)}" if low is None else f"above {_plain(low)}"
-        return f"{_plain(change.at)}{unit} ({bound})"
-    half = max(high - change.at, change.at - low)
-    if half <= 0:
-        return f"{_plain(change.at)}{unit}"
-    decimals = min(decimals_for(half), 12)
-    at, start, end = (fixed(value, decimals) for value in (change.at, low, high))
-    return f"{at}{unit} ({start}–{end})"
-
-
-def _plain(value: float | None) -> str:
-    return "" if value is None else significant(value, _PLACE_DIGITS)
 
 
 def sections(result: Crossover) -> Iterator[Section]:
@@ -146,7 +162,7 @@ def _setting(result: Crossover) -> Sentences:
     full = max(len(spot.point.study.records) for spot in spots)
     least = min(len(spot.point.study.records) for spot in spots)
     fewer = f", {least} at the least far from changes" if least < full else ""
-    low, high = (_plain(spot.place) for spot in (spots[0], spots[-1]))
+    low, high = (plain_place(spot.place) for spot in (spots[0], spots[-1]))
     lines = [
         f"{_axis_name(result)} from {low}{unit} to {high}{unit}, {len(spots)} points of {full} replications{fewer}, "
         "all under the same random numbers",
@@ -171,7 +187,7 @@ def _changes(result: Crossover) -> Sentences:
     """Where the answer changes, and why, one line a change."""
     unit = result.line.axis.unit
     lines = [
-        f"{place(one, unit)}: {one.before or _NOBODY} → {one.after or _NOBODY}, {why(one)}" for one in result.changes
+        f"{place(one, unit)}: {one.before or NOBODY} → {one.after or NOBODY}, {why(one)}" for one in result.changes
     ]
     count = len(lines)
     return Sentences(f"The answer changes {'once' if count == 1 else f'{count} times'}", tuple(lines))
@@ -179,56 +195,36 @@ def _changes(result: Crossover) -> Sentences:
 
 def _numbers(result: Crossover) -> Table:
     """What goes with each change, one row a change."""
-    unit = result.line.axis.unit
     has_closed_form = any(flip.predicted is not None for flip in result.flips)
     columns = ["at", "requests a month"]
     columns += ["closed form"] if has_closed_form else []
-    columns += ["reached in"] if result.growth is not None else []
+    columns += ["reached after"] if result.growth is not None else []
     rows = []
     for flip in result.flips:
-        row = [f"{_plain(flip.change.at)}{unit}", with_interval(flip.requests)]
-        row += ["" if flip.predicted is None else f"{_plain(flip.predicted)}{unit}"] if has_closed_form else []
-        row += [months(flip)] if result.growth is not None else []
+        row = [at_place(flip.change, result.line.axis.unit), with_interval(flip.requests)]
+        row += [closed_form(flip, result.line.axis.unit)] if has_closed_form else []
+        row += [months(flip, result.growth)] if result.growth is not None else []
         rows.append(tuple(row))
-    closed_form = "Closed form: where costs cross if every request is warm and none is lost."
-    return Table("At each change", tuple(columns), tuple(rows), closed_form if has_closed_form else "")
+    remarks = []
+    if has_closed_form:
+        remarks.append(
+            "Closed form: where hours × price and billed time × price are equal, every request warm and none lost; in "
+            "brackets how far it lies from the simulated place. A change of eligibility has none."
+        )
+    if result.growth is not None:
+        remarks.append(
+            f"Reached after: at {significant(100 * result.growth, 3)} % a month from the traffic of the scenario; the "
+            "interval is that of the place, the growth counts as certain."
+        )
+    return Table("At each change", tuple(columns), tuple(rows), " ".join(remarks))
 
 
 def _utilizations(result: Crossover) -> Table:
     unit = result.line.axis.unit
-    columns = ("endpoint", *(f"at {_plain(flip.change.at)}{unit}" for flip in result.flips))
+    columns = ("endpoint", *(f"at {at_place(flip.change, unit)}" for flip in result.flips))
     rows = tuple((name, *(_share(flip.utilization.get(name)) for flip in result.flips)) for name in result.endpoints)
-    remark = "Occupied part of the places that are there; an instance pays for the rest too."
+    remark = "Busy part of the time that instances, or places in them, are there; an instance pays for the rest too."
     return Table("Utilization at each change", columns, rows, remark)
-
-
-def why(change: Change) -> str:
-    """Why the answer changes, in a few words."""
-    cause = change.cause
-    if not change.is_near:
-        return "not known where exactly"
-    if cause.reason is Reason.COST:
-        return "costs cross"
-    if cause.reason is Reason.UNKNOWN:
-        return "not known"
-    lost = cause.reason is Reason.LOSES
-    return (
-        f"{cause.endpoint} {'misses' if lost else 'meets'} {cause.objective}" if cause.objective else cause.reason.value
-    )
-
-
-def months(flip: Flip) -> str:
-    """When the traffic has grown to a change: ``month 9.1 (8.9–9.3)``, ``never``."""
-    found = flip.months
-    if found is None or found.value is None:
-        return "never"
-    if found.value == 0:
-        return "now"
-    if found.low is None or found.high is None or found.low == found.high:
-        return f"month {significant(found.value, 3)}"
-    decimals = max(decimals_for(max(found.high - found.value, found.value - found.low)), 0)
-    value, low, high = (fixed(one, decimals) for one in (found.value, found.low, found.high))
-    return f"month {value} ({low}–{high})"
 
 
 def _share(value: float | None) -> str:
@@ -239,15 +235,16 @@ def _remarks(result: Crossover) -> Iterator[Sentences]:
     """Why the closed form lies elsewhere, and what is not known."""
     unit = result.line.axis.unit
     apart = [
-        f"{_plain(flip.predicted)}{unit}, simulated {place(flip.change, unit)}: {'; '.join(flip.why_apart)}"
+        f"{plain_place(flip.predicted)}{unit} by hand, {place(flip.change, unit)} simulated: "
+        f"{'; '.join(flip.why_apart)}"
         for flip in result.flips
         if flip.why_apart
     ]
     if apart:
         yield Sentences("Where the closed form lies outside the interval", tuple(apart))
     open_ = [
-        f"from {_plain(one.low)}{unit} to {_plain(one.high)}{unit}: whether {', '.join(one.unsure)} meets all "
-        f"objectives; undecided or without data: {'; '.join(one.open_objectives)}"
+        f"from {plain_place(one.low)}{unit} to {plain_place(one.high)}{unit}, undecided or without data: "
+        f"{'; '.join(one.open_objectives) or ', '.join(one.unsure)}"
         for one in result.stretches
         if one.unsure
     ]
@@ -275,8 +272,9 @@ def facts(result: Crossover) -> dict[str, Any]:
         "measure": result.line.measure.name,
         "growth_per_month": result.growth,
         "answer": answer(result),
+        "outlook": " ".join(outlook(result)) or None,
         "decided": result.is_decided,
-        "changes": [_change_facts(flip) for flip in result.flips],
+        "changes": [_change_facts(flip, result.growth) for flip in result.flips],
         "stretches": [
             {
                 "from": one.low,
@@ -294,9 +292,8 @@ def facts(result: Crossover) -> dict[str, Any]:
     }
 
 
-def _change_facts(flip: Flip) -> dict[str, Any]:
+def _change_facts(flip: Flip, growth: float | None) -> dict[str, Any]:
     change = flip.change
-
     found: dict[str, Any] = {
         "before": change.before,
         "after": change.after,
@@ -312,7 +309,9 @@ def _change_facts(flip: Flip) -> dict[str, Any]:
         "closed_form": flip.predicted,
         "why_apart": list(flip.why_apart),
     }
-    return found if flip.months is None else {**found, "months": _estimate(flip.months)}
+    if flip.months is None:
+        return found
+    return {**found, "months": _estimate(flip.months), "is_behind": flip.months.value is None and growth != 0}
 
 
 def _estimate(one: Estimate) -> dict[str, Any]:

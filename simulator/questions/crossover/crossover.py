@@ -31,6 +31,7 @@ from simulator.questions.point import Point, is_better_low, known_measure
 from simulator.questions.running import Runner, runner_of
 from simulator.scenario.loading import Source, read_source
 from simulator.scenario.model import DEFAULT_REPLICATIONS, Scenario
+from simulator.scenario.overrides import parse_path
 from simulator.study.keeping import Resume
 from simulator.study.manifest import study_digest
 from simulator.study.run import Report, asked
@@ -89,6 +90,11 @@ class Plan:
     def is_scaled(self) -> bool:
         """Whether the traffic is scaled as a whole."""
         return self.axis.path == SCALED
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether the axis is a rate of the traffic."""
+        return _is_rate(self.axis)
 
     def text(self, place: float) -> str:
         """A value of the axis as it is set."""
@@ -152,7 +158,7 @@ class Plan:
             line=line,
             base=self.base,
             growth=self.growth,
-            is_rate=self.is_scaled or self.axis.unit.startswith("/"),
+            is_rate=self.is_rate,
             digest=self.digest,
         )
 
@@ -204,8 +210,8 @@ def planned(
     if not is_better_low(chosen):
         raise InputError(f"{measure} cannot be compared: less of it is not better; for example monthly_cost, p99")
     axis = _scaled_axis(base) if axis is None else axis
-    if growth is not None and not (axis.path == SCALED or axis.unit.startswith("/")):
-        raise InputError(f"growth is that of the traffic; {axis.path} is no rate")
+    if growth is not None and not _is_rate(axis):
+        raise InputError(f"growth is that of the traffic; {axis.path} is no rate of it")
     return Plan(
         source=opened,
         overrides=given,
@@ -217,6 +223,10 @@ def planned(
         seed=seed,
         tolerance=tolerance,
     )
+
+
+def _is_rate(axis: Axis) -> bool:
+    return axis.path == SCALED or (axis.unit.startswith("/") and parse_path(axis.path)[0] == "traffic")
 
 
 def _axis(over: str) -> Axis:

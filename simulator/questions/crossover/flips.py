@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from simulator.endpoints import Serverless
 from simulator.measures.catalogue import find
 from simulator.measures.intervals import Estimate
-from simulator.questions.breakeven import PREDICTED, mean_rate, monthly_by_hand, months_until
+from simulator.questions.breakeven import PREDICTED, is_rounding_guessed, mean_rate, monthly_by_hand, months_until
 from simulator.questions.crossover.crossing import crossing
 from simulator.questions.crossover.line import Change, Line, Spot
 from simulator.questions.crossover.standing import Reason
@@ -19,6 +20,9 @@ from simulator.scenario.model import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Requests lost are a reason why a closed form lies elsewhere from this part of the distance on.
+_WORTH_TELLING: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -108,19 +112,33 @@ class Crossover:
         return all(change.is_decided for change in self.changes) and not any(one.unsure for one in self.stretches)
 
     @cached_property
+    def _rates(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Places, and the mean rate of the traffic there [1/s]."""
+        spots = self.line.spots
+        return tuple(spot.place for spot in spots), tuple(mean_rate(spot.point.study.scenario) for spot in spots)
+
+    @property
+    def first_rate(self) -> float:
+        """Least mean rate of the traffic that was looked at [1/s]."""
+        return min(self._rates[1])
+
+    @property
+    def last_rate(self) -> float:
+        """Greatest mean rate of the traffic that was looked at [1/s]."""
+        return max(self._rates[1])
+
+    def rate_at(self, place: float) -> float:
+        """Mean rate of the traffic at a place of the axis [1/s]."""
+        return _between(*self._rates, place)
+
+    @cached_property
     def flips(self) -> tuple[Flip, ...]:
         """The changes, with what is told of each."""
         return tuple(self._flip(change) for change in self.changes)
 
     def _flip(self, change: Change) -> Flip:
-        places = [spot.place for spot in self.line.spots]
-        rates = [mean_rate(spot.point.study.scenario) for spot in self.line.spots]
         level, n = self.scenario.confidence, len(change.right.point.study.records)
-
-        def there(place: float | None, values: Sequence[float]) -> float | None:
-            return None if place is None else _between(places, values, place)
-
-        value, low, high = (there(end, rates) for end in (change.at, change.low, change.high))
+        value, low, high = (None if end is None else self.rate_at(end) for end in (change.at, change.low, change.high))
         rate = Estimate(value, low, high, level, n, "at the change")
         predicted = self._predicted(change)
         return Flip(
@@ -163,19 +181,31 @@ class Crossover:
         if predicted is None or change.holds(predicted):
             return ()
         scenario, point = change.right.point.study.scenario, change.right.point
+        gap = abs(predicted / change.at - 1.0) if change.at else 1.0
         reasons = []
         for name in (change.before, change.after):
-            if name is None:
+            endpoint = None if name is None else scenario.endpoint(name)
+            if not isinstance(endpoint, Serverless):
                 continue
-            endpoint = scenario.endpoint(name)
-            if endpoint.kind == "serverless" and endpoint.billed_time == "service_and_startup":
-                reasons.append(f"cold starts of {name} are billed")
-            if endpoint.kind == "serverless" and endpoint.provisioned_concurrency:
-                reasons.append(f"spillover of {name} is taken from Erlang's loss formula, for steady Poisson arrivals")
-            lost = point.estimate(name, find("failed_fraction")).value
-            if lost:
+            if endpoint.billed_time == "service_and_startup":
+                cold = point.estimate(endpoint.name, find("cold_start_fraction")).value
+                share = f", {100 * cold:.2g} % of its requests" if cold else ""
+                reasons.append(f"cold starts of {name} are billed{share}")
+            if endpoint.provisioned_concurrency:
+                law = "Erlang's loss formula at the mean rate"
+                varying = "" if scenario.traffic.kind == "poisson" else ", and the traffic varies"
+                reasons.append(f"what spills over the provisioned concurrency of {name} is {law}{varying}")
+            lost = point.estimate(endpoint.name, find("failed_fraction")).value
+            if lost and lost >= _WORTH_TELLING * gap:
                 reasons.append(f"{name} does not complete {100 * lost:.2g} % of the requests")
-        return tuple(reasons) or ("the closed form takes the mean rate and the mean of rounding up",)
+            if is_rounding_guessed(scenario, endpoint):
+                reasons.append(
+                    f"billed time of {name} is rounded up by half a granule, and its service time varies less"
+                )
+        chance = (
+            f"nothing in the scenario is known to part them; {100 * (1 - scenario.confidence):.2g} % of intervals miss"
+        )
+        return tuple(reasons) or (f"{chance} by chance",)
 
     def _months(self, rate: Estimate) -> Estimate | None:
         if self.growth is None or self.base is None:
@@ -189,6 +219,8 @@ class Crossover:
         if growth < 0:
             first, second = second, first
         # Where one end of the interval lies behind and the other ahead, it may be now.
+        if value is None and second is not None:
+            value = 0.0
         if value is not None and second is not None and first is None and (rate.low if growth > 0 else rate.high):
             first = 0.0
         return replace(rate, value=value, low=first, high=second)

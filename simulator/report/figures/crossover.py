@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.measures.objectives import Verdict
+from simulator.questions.breakeven import mean_rate
+from simulator.report.changes import who
 from simulator.report.crossover import answer, question
 from simulator.report.figures import style
 from simulator.report.numbers import significant
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from simulator.questions.crossover.flips import Crossover
     from simulator.questions.crossover.line import Spot
+    from simulator.questions.crossover.stretches import Stretch
 
 #: Greatest over least value from which the vertical axis goes by factors.
 _FAR_APART: Final = 8.0
@@ -66,7 +69,7 @@ def figure(result: Crossover) -> Figure:
     drawn, (axes,) = style.blank(5.2)
     curves = [_curve(spots, name, result) for name in result.endpoints]
     for number, (name, curve) in enumerate(zip(result.endpoints, curves, strict=True)):
-        _draw(axes, places, curve, style.look(number), [spot.standing.winner == name for spot in spots])
+        _draw(axes, places, curve, style.look(number), [one for one in result.stretches if one.winner == name])
     _scales(axes, result, curves)
     for change in result.changes:
         low = places[0] if change.low is None else change.low
@@ -74,6 +77,8 @@ def figure(result: Crossover) -> Figure:
         axes.axvspan(low, high, color=style.FAINT, alpha=0.6, linewidth=0, zorder=0)
         axes.axvline(change.at, color=style.INK, linewidth=0.8, linestyle=(0, (1, 1)), zorder=1)
     _labels(axes, result)
+    _nobody(axes, result)
+    _present(axes, result)
     measure = result.line.measure
     month = f" of {result.scenario.month / 3600:g} h" if measure.name.startswith("monthly") else ""
     unit = f"USD a month{month}" if month else measure.unit
@@ -112,14 +117,18 @@ def _curve(spots: Sequence[Spot], endpoint: str, result: Crossover) -> Curve:
     )
 
 
-def _draw(axes: Axes, places: NDArray[np.float64], curve: Curve, look: style.Look, wins: Sequence[bool]) -> None:
-    won = np.asarray(wins, np.bool_)
+def _draw(
+    axes: Axes, places: NDArray[np.float64], curve: Curve, look: style.Look, stretches: Sequence[Stretch]
+) -> None:
     axes.fill_between(places, curve.low, curve.high, color=look.colour, alpha=0.18, linewidth=0, zorder=2)
     for is_eligible, line in ((True, "-"), (False, _DASHES)):
         value = _where(curve.value, curve.is_eligible == is_eligible)
         axes.plot(places, value, color=look.colour, linestyle=line, linewidth=1.6, zorder=4)
-    value = np.where(won, curve.value, np.nan)
-    axes.plot(places, value, color=look.colour, linewidth=7, alpha=0.35, solid_capstyle="butt", zorder=3)
+    for one in stretches:
+        inside = places[(places > one.low) & (places < one.high)]
+        reach = np.array([one.low, *inside, one.high])
+        value = np.interp(reach, places, curve.value)
+        axes.plot(reach, value, color=look.colour, linewidth=7, alpha=0.35, solid_capstyle="butt", zorder=3)
 
 
 def _where(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -152,16 +161,61 @@ def _scales(axes: Axes, result: Crossover, curves: Sequence[Curve]) -> None:
     axes.set_xlim(places[0], places[-1])
 
 
+def _nobody(axes: Axes, result: Crossover) -> None:
+    """Words where there is no answer, in the middle of each such part that is wide enough for them."""
+    for one in result.stretches:
+        if one.winner is not None and not one.unsure:
+            continue
+        start, stop = _share(axes, one.low), _share(axes, one.high)
+        if stop - start >= _APART:
+            axes.text(
+                *((start + stop) / 2, 0.985, who(one)),
+                transform=axes.transAxes,
+                ha="center",
+                va="top",
+                fontsize=9,
+                color=style.PALE,
+                style="italic",
+            )
+
+
+def _present(axes: Axes, result: Crossover) -> None:
+    """A mark at the foot of the panel where the traffic is at present."""
+    if result.base is None or result.line.axis.unit != "/s" or not result.is_rate:
+        return
+    rate = mean_rate(result.base)
+    spots = result.line.spots
+    place = float(np.interp(rate, [result.rate_at(spot.place) for spot in spots], [spot.place for spot in spots]))
+    if result.first_rate <= rate <= result.last_rate:
+        axes.annotate(
+            "now",
+            xy=(place, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 16),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=style.INK,
+            arrowprops={"arrowstyle": "-|>", "color": style.INK},
+        )
+
+
+def _share(axes: Axes, place: float) -> float:
+    """How far along the width of the panel a place is, from 0 to 1."""
+    low, high = axes.get_xlim()
+    if axes.get_xscale() == "log":
+        return float(np.log(place / low) / np.log(high / low))
+    return (place - low) / (high - low)
+
+
 def _labels(axes: Axes, result: Crossover) -> None:
     """Where the changes are, above the panel, in rows so that none covers another."""
-    low, high = axes.get_xlim()
-    is_log = axes.get_xscale() == "log"
     rows = [-1.0] * _MOST_ROWS
     for change in result.changes:
         place = change.at
-        share = np.log(place / low) / np.log(high / low) if is_log else (place - low) / (high - low)
+        share = _share(axes, place)
         row = next((number for number, last in enumerate(rows) if share - last >= _APART), 0)
-        rows[row] = float(share)
+        rows[row] = share
         axes.annotate(
             f"{significant(place, 3)}{result.line.axis.unit}",
             xy=(place, 1),
