@@ -6,57 +6,12 @@ import math
 from typing import Any
 
 import pytest
-from scipy.optimize import brentq
 
 from simulator.errors import InputError, ScenarioError
 from simulator.questions.crossover.crossover import crossover, planned
-from simulator.questions.crossover.flips import Crossover
 from simulator.questions.crossover.standing import Reason
 from simulator.study.run import run_all
-
-#: USD an hour of one instance, USD a second of serverless; both cost the same at λ* = 0.36/3600/(0.2 × 0.0005) = 1/s.
-PRICES = {"real_time.instance.box": "0.36 USD/h", "serverless.duration.1024MB": "0.0005 USD/s"}
-SERVERLESS = {
-    "name": "serverless",
-    "kind": "serverless",
-    "platform": "generic",
-    "memory_size": "1024MB",
-    "max_concurrency": "none",
-}
-
-
-def instances(count: int, **fields: Any) -> dict[str, Any]:
-    return {
-        "name": f"x{count}",
-        "kind": "real_time",
-        "instance_type": "box",
-        "initial_instance_count": count,
-        "workers_per_instance": 4,
-        **fields,
-    }
-
-
-def scenario(**changes: Any) -> dict[str, Any]:
-    """Every request warm: startup takes no time; service is constant, a whole number of granules; no data."""
-    return {
-        "name": "crossed",
-        "horizon": "10m",
-        "replications": 10,
-        "traffic": {"kind": "poisson", "mean_rate": "0.5/s"},
-        "prices": PRICES,
-        "model": {"service_time": "200ms", "startup_time": "0s"},
-        "endpoints": [SERVERLESS, instances(1)],
-        **changes,
-    }
-
-
-def held(result: Crossover, true: float) -> bool:
-    """Whether the interval of the only change holds the true crossing."""
-    (change,) = result.changes
-    assert change.is_decided
-    assert change.low is not None
-    assert change.high is not None
-    return change.low <= true <= change.high
+from tests.questions.crossed import PRICES, SERVERLESS, held, instances, scenario
 
 
 def covered(seeds: int) -> int:
@@ -131,39 +86,6 @@ def test_a_staircase_of_instances_has_all_its_crossings() -> None:
     assert [one[0] for one in expected] == pytest.approx([one.at for one in found], rel=0.02)
     assert ["", *["utilization < 70%"]] == [found[0].cause.objective, found[1].cause.objective]
     assert result.is_decided
-
-
-def test_a_serverless_cost_that_falls_and_rises_has_all_its_crossings() -> None:
-    """Billed startup C = 0.3 s, service W = 0.02 s, idle timeout T: λ(W + C e^(-λT)) has a hump, as C/W = 15 > e².
-
-    A flat price is crossed three times: up, down and up; closed form without overlaps, which are one request in
-    hundreds here.
-    """
-    price_s, box_h, timeout_s = 0.0008, 0.00115, 300.0
-
-    def apart(rate: float) -> float:
-        return rate * (0.02 + 0.3 * math.exp(-rate * timeout_s)) * price_s * 3600 - box_h
-
-    true = [brentq(apart, *ends) for ends in ((0.0005, 0.003), (0.005, 0.01), (0.01, 0.02))]
-    result = crossover(
-        scenario(
-            horizon="10d",
-            replications=30,
-            prices={"real_time.instance.box": f"{box_h} USD/h", "serverless.duration.1024MB": f"{price_s} USD/s"},
-            model={"service_time": "20ms", "startup_time": "300ms"},
-            endpoints=[
-                {**SERVERLESS, "idle_timeout": "300s", "billed_time": "service_and_startup"},
-                instances(1),
-            ],
-        ),
-        "traffic.mean_rate=0.0005/s..0.05/s",
-    )
-    assert ["serverless", "x1", "serverless"] == [one.before for one in result.changes]
-    assert true == pytest.approx([one.at for one in result.changes], rel=0.02)
-    assert all(one.is_decided for one in result.changes)
-    # By hand nothing is cold: one crossing, at 0.0199653/s, and why the simulated ones lie elsewhere is said.
-    assert [0.01996528, 0.01996528] == pytest.approx([flip.predicted for flip in result.flips[::2]], rel=1e-5)
-    assert ("cold starts of serverless are billed",) == result.flips[0].why_apart
 
 
 def test_a_crossing_of_costs_beyond_the_objectives_is_no_answer() -> None:
@@ -255,39 +177,6 @@ def test_whole_values_have_no_crossing_between_them() -> None:
     assert (4.0, 4.0, 4.0) == (change.at, change.low, change.high)
     (flip,) = result.flips
     assert 4.0 == flip.predicted
-
-
-def test_memory_sizes_break_even() -> None:
-    """At 1/s an instance costs as much as 0.0005 USD/s: 1,024 MB at 0.0004 are cheaper, 2,048 MB at 0.0006 are not."""
-    prices = {**PRICES} | {
-        f"serverless.duration.{size}MB": f"{price} USD/s"
-        for size, price in ((1024, "0.0004"), (2048, "0.0006"), (3072, "0.0009"))
-    }
-    result = crossover(
-        scenario(prices=prices, traffic={"kind": "poisson", "mean_rate": "1/s"}, replications=20),
-        "endpoints[0].memory_size=1024MB..3072MB",
-    )
-    (change,) = result.changes
-    assert ("serverless", "x1", 2048.0) == (change.before, change.after, change.at)
-
-
-def test_provisioned_concurrency_by_hand() -> None:
-    """Its closed form splits requests by Erlang's formula: the crossing is where that says, within 2 %."""
-    prices = {
-        **PRICES,
-        "serverless.provisioned_allocation.1024MB": "0.0001 USD/s",
-        "serverless.provisioned_duration.1024MB": "0.0002 USD/s",
-    }
-    kept = {**SERVERLESS, "name": "kept", "provisioned_concurrency": 2}
-    result = crossover(
-        scenario(prices=prices, endpoints=[SERVERLESS, kept], horizon="20m", replications=20),
-        "traffic.mean_rate=1/s..20/s",
-    )
-    (flip,) = result.flips
-    assert flip.predicted is not None
-    assert held(result, flip.predicted) or flip.predicted == pytest.approx(flip.change.at, rel=0.02)
-    # 2 × 0.0001 of allocation against 0.0003 saved on each second that does not spill over.
-    assert 0.0002 / 0.0003 / 0.2 < flip.change.at
 
 
 def test_the_same_numbers_whichever_way_it_is_run() -> None:
