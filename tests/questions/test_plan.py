@@ -467,6 +467,7 @@ def test_a_plan_block_changes_no_digest_of_what_has_none() -> None:
     [
         ("p95 < 500ms", "p95 < 450ms"),
         ("p99 <= 1.5s", "p99 <= 1350ms"),
+        ("p99 < 4h", "p99 < 12960000ms"),
         ("throttled_fraction < 0.1%", "throttled_fraction < 0.09%"),
         ("utilization > 50%", "utilization > 55%"),
         ("monthly_cost < 250USD", "monthly_cost < 225USD"),

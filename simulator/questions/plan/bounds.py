@@ -16,7 +16,6 @@ from simulator.measures.objectives import Objective
 from simulator.prices import PriceSheet, items
 from simulator.questions.plan.candidates import Candidate, offered_load
 from simulator.scenario.model import Scenario
-from simulator.units import FOREVER
 
 #: Parts into which a run is cut to follow a queue that grows.
 _PARTS: Final = 240
@@ -28,13 +27,15 @@ SAME_FOR_LESS: Final = "gives the same latencies at lower prices"
 def fixed_usd(scenario: Scenario, endpoint: Endpoint) -> float:
     """What an endpoint costs a month whatever the traffic does: instances, or provisioned concurrency [USD].
 
-    0 where prices or the endpoint itself are uncertain, where a free tier may take some of it off, and for kinds of
-    endpoints that a plan takes as they are.
+    0 where prices or the endpoint itself are uncertain, where a free tier may take some of it off, for kinds of
+    endpoints that a plan takes as they are, and where capacity follows the load.
     """
     if scenario.assumed or scenario.free_tier:
         return 0.0
     sheet, month = scenario.price_sheet, Fraction(scenario.month)
     if isinstance(endpoint, RealTime):
+        if endpoint.autoscaling is not None:
+            return 0.0
         hourly = Fraction(sheet.price(items.instance_item(endpoint.instance_type)).value)
         return float(endpoint.initial_instance_count * hourly * month / 3600)
     if not isinstance(endpoint, Serverless) or not endpoint.provisioned_concurrency:
@@ -61,7 +62,7 @@ def with_reasons(
     found = []
     for one, endpoint in zip(candidates, scenario.endpoints, strict=True):
         reason = _too_small(endpoint, model_memory) or _too_dear(scenario, endpoint, objectives)
-        if not reason and not scenario.assumed:
+        if not reason and not scenario.assumed and scenario.pool(endpoint).is_plain:
             reason = _overloaded(scenario, endpoint, objectives)
         found.append(replace(one, pruned=reason))
     if scenario.assumed:
@@ -69,7 +70,7 @@ def with_reasons(
     fit = [
         (one, endpoint)
         for one, endpoint in zip(found, scenario.endpoints, strict=True)
-        if not _too_small(endpoint, model_memory)
+        if not _too_small(endpoint, model_memory) and scenario.pool(endpoint).is_plain
     ]
     return [
         one if one.pruned else replace(one, pruned=_dominated(one, endpoint, fit, scenario.price_sheet))
@@ -154,8 +155,8 @@ def _longest_wait(scenario: Scenario, endpoint: Endpoint, places: int) -> float 
     waits = (
         [] if endpoint.queue_limit == "none" else [_room(endpoint) * scenario.service_time(endpoint).mean() / places]
     )
-    if endpoint.pool().timeout_ns != FOREVER:
-        waits.append(endpoint.pool().timeout_ns / 1e9)
+    if endpoint.invocation_timeout != "none":
+        waits.append(endpoint.invocation_timeout)
     return min(waits, default=None)
 
 

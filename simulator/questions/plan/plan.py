@@ -175,7 +175,7 @@ def tighter(objective: Objective) -> Objective:
     limit = objective.limit * factor
     kind, unit = objective.measure.kind, objective.measure.unit
     if kind is Kind.DURATION:
-        text = f"{limit:.6g}{unit}"
+        text = f"{limit:.6f}".rstrip("0").rstrip(".") + unit
     elif kind is Kind.SHARE:
         text = f"{100 * min(limit, 1.0):.6g}%"
     else:
