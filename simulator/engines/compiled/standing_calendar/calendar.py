@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from simulator.engines.compiled.growing import doubled
 from simulator.engines.compiled.moments import ORDER, WHO, keep_moments, ranks_of
 from simulator.engines.compiled.standing_calendar.ending import RETRY
+from simulator.engines.compiled.standing_calendar.held import HeldRequests
 from simulator.engines.compiled.standing_calendar.instances import Fleet, whole
-from simulator.engines.compiled.standing_calendar.rules import rows_of, rules_of
+from simulator.engines.compiled.standing_calendar.rules import rules_of
 from simulator.engines.compiled.standing_calendar.scaler import NEVER, Scaler
 from simulator.engines.compiled.standing_calendar.serving import DONE, STOPPED, run_calendar
 from simulator.engines.compiled.standing_calendar.state import (
-    END_COLUMNS,
     FIRST,
     MOMENTS,
     NEXT_ROW,
-    OPEN,
     OUTCOME,
     REASON,
     RELEASE,
@@ -65,8 +64,8 @@ class StandingCalendar:
         self._started = pool.places * self._rules.most
         self._fleet = Fleet(pool, empty_state(room, len(scaling.policies) if scaling else 0))
         self._scaler = Scaler(scaling, self._fleet, launch_times) if scaling else None
-        self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
-        self._rows = rows_of(self._demand)
+        self._held = HeldRequests()
+        self._oldest = 0
         self._until_ns = 0
 
     def feed(self, demand: Demand) -> Settled:
@@ -91,9 +90,10 @@ class StandingCalendar:
             If the end of a request is never decided.
         """
         self._run(is_last=True)
-        if self._fleet.state.ends[:, OPEN].any():
+        settled = self._settled(is_last=True)
+        if self._held.count:
             raise InputError("demand: requests wait for ever, for a service that never ends")
-        return self._settled(is_last=True)
+        return settled
 
     def _enter(self, block: Demand) -> None:
         first_ns, last_ns = int(block.arrival_ns[0]), int(block.arrival_ns[-1])
@@ -102,20 +102,19 @@ class StandingCalendar:
         if last_ns == FOREVER:
             raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
         self._until_ns = last_ns
-        self._demand = Demand.joined([self._demand, block]) if len(self._demand) > 0 else block
-        self._rows = rows_of(self._demand)
         self._rules = self._rules._replace(retry_key=np.uint64(block.retry_key[0]))
-        state = self._fleet.state
-        ends = np.zeros((len(block), END_COLUMNS + 1), np.int64)
-        ends[:, OPEN] = 1
-        self._fleet.state = state._replace(ends=np.concatenate([state.ends, ends]))
+        moved = self._held.add(block)
+        counts = self._fleet.state.counts
+        counts[FIRST] += moved
+        counts[NEXT_ROW] -= moved
+        self._fleet.state = self._fleet.state._replace(ends=self._held.ends)
 
     def _run(self, *, is_last: bool) -> None:
         """Let everything happen that comes before the next arrival that is not known yet."""
-        fleet, scaler = self._fleet, self._scaler
+        fleet, scaler, rows = self._fleet, self._scaler, self._held.rows
         while True:
             until_ns, until_rank = scaler.next if scaler else NEVER
-            came_back = run_calendar(self._rules, self._rows, fleet.state, until_ns, until_rank, is_last)
+            came_back = run_calendar(self._rules, rows, fleet.state, until_ns, until_rank, is_last)
             if came_back == DONE:
                 return
             if came_back == STOPPED and scaler:
@@ -147,18 +146,9 @@ class StandingCalendar:
 
     def _settled(self, *, is_last: bool) -> Settled:
         """The oldest requests as far as they are decided, and what is known of instances since."""
-        state = self._fleet.state
-        undecided = np.flatnonzero(state.ends[:, OPEN])
-        n = int(undecided[0]) if len(undecided) else len(state.ends)
-        # The rows that have not arrived yet are undecided: there are none after a run.
-        demand, ends = self._demand.rows(0, n), state.ends[:n]
-        tries = self._tries_before(int(state.counts[FIRST]) + n)
-        state = self._fleet.state
-        self._demand = self._demand.rows(n, len(self._demand))
-        self._rows = rows_of(self._demand)
-        self._fleet.state = state._replace(ends=state.ends[n:].copy())
-        state.counts[FIRST] += n
-        state.counts[NEXT_ROW] -= n
+        demand, ends = self._held.take_decided()
+        self._oldest += len(demand)
+        tries = self._tries_before(self._oldest)
         launched_ns, numbers, gone = self._fleet.given_back(is_last=is_last)
         return Settled(
             demand=demand,

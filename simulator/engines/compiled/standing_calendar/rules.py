@@ -8,9 +8,8 @@ import numpy as np
 
 from simulator.engines.clients import Patience
 from simulator.engines.compiled.retrying import Retrying, retrying_of
-from simulator.engines.compiled.rows import Column, column_of
+from simulator.engines.compiled.rows import Column
 from simulator.engines.pool import OnGiveUp, OnTimeout, Pool, TimeoutFrom
-from simulator.engines.tables import Demand
 
 
 class Rules(NamedTuple):
@@ -80,8 +79,3 @@ class Rows(NamedTuple):
     service_ns: Column
     patience_ns: Column
     routing: Column
-
-
-def rows_of(demand: Demand) -> Rows:
-    """Those of a demand."""
-    return Rows(*(column_of(demand, name) for name in Rows._fields))
