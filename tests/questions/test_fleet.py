@@ -353,6 +353,19 @@ def test_an_interrupt_keeps_whole_replications_and_is_gone_on_from(tmp_path: Pat
     assert run_fleet(scenario) == whole.records
 
 
+def test_an_interrupt_of_the_mix_leaves_the_rest() -> None:
+    """What is known of all models stays; that something is left out is told."""
+    scenario = scenario_of({"models": 2, "zipf": 0.0, "account_concurrency": 1}, horizon="2m")
+
+    def run(scenario: Scenario, only: Any = None) -> tuple[Record, ...]:
+        if only is not None:
+            raise KeyboardInterrupt
+        return run_fleet(scenario)
+
+    found = fleet(scenario, run)
+    assert (4, False, {"serverless"}) == (len(found.records), found.is_complete, set(found.places))
+
+
 @pytest.mark.slow
 def test_processes_change_nothing() -> None:
     """Two processes give the records of one."""

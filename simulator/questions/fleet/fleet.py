@@ -144,15 +144,20 @@ class Fleet:
         One a replication (`replication.fleet_record`).
     of_mix : sequence of Record
         Of the best mix alone, where the account's limit may bind; else empty.
+    is_cut : bool
+        Whether somebody interrupted what was to follow the replications.
     """
 
-    def __init__(self, scenario: Scenario, records: Sequence[Record], of_mix: Sequence[Record] = ()) -> None:
+    def __init__(
+        self, scenario: Scenario, records: Sequence[Record], of_mix: Sequence[Record] = (), *, is_cut: bool = False
+    ) -> None:
         self.scenario, self.records, self.of_mix = scenario, tuple(records), tuple(of_mix)
+        self._is_cut = is_cut
 
     @property
     def is_complete(self) -> bool:
-        """Whether all replications finished."""
-        return len(self.records) == self.scenario.replications
+        """Whether all replications finished, and what was to follow them."""
+        return len(self.records) == self.scenario.replications and not self._is_cut
 
     @cached_property
     def models(self) -> tuple[FleetModel, ...]:
@@ -357,9 +362,13 @@ def fleet(scenario: Scenario, run: Callable[..., tuple[Record, ...]]) -> Fleet:
     found = Fleet(scenario, run(scenario))
     if not found.records:
         raise InputError("no replication was finished")
-    if found.is_complete and found.may_bind:
-        return Fleet(scenario, found.records, run(scenario, only=found.mix))
-    return found
+    if not (found.is_complete and found.may_bind):
+        return found
+    try:
+        of_mix = run(scenario, only=found.mix)
+    except KeyboardInterrupt:
+        of_mix = ()
+    return Fleet(scenario, found.records, of_mix, is_cut=len(of_mix) < len(found.records))
 
 
 def _choice(verdicts: Mapping[str, Verdict], means: Mapping[str, float]) -> str | None:
