@@ -47,6 +47,13 @@ def mmpp(rng: Rng, rates: tuple[float, float], leaving: tuple[float, float], hor
     return np.asarray(np.interp(points, cumulative, knots))
 
 
+def sinusoidal(rng: Rng, rate: float, swing: float, period_s: float, horizon_s: float) -> Times:
+    """Arrivals at rate (1 + swing sin(2 pi t / period)): of a faster Poisson process each is kept by chance [s]."""
+    arrivals = poisson(rng, rate * (1 + swing), horizon_s)
+    kept = rng.random(len(arrivals)) * (1 + swing) < 1 + swing * np.sin(2 * np.pi / period_s * arrivals)
+    return arrivals[kept]
+
+
 def lognormal(rng: Rng, mean: float, cv: float, n: int) -> Times:
     """Lognormal times from mean and coefficient of variation [s]."""
     variance = np.log1p(cv**2)
