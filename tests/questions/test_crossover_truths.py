@@ -337,3 +337,13 @@ def test_a_change_whose_interval_holds_the_present_may_be_now(present: float, gr
     assert (0.0, pytest.approx(math.log(end / present) / share)) == (months.low, months.high)
     assert months.value is not None
     assert 0.0 <= months.value <= (months.high or 0.0)
+
+
+def test_a_limit_that_a_measure_runs_into_steeply_is_closed_in_on_from_both_sides() -> None:
+    """p95 is flat and then explodes: straight lines miss on one side, and 37 points would be needed; 24 are enough."""
+    pools = [instances(count, routing="least_outstanding_requests") for count in (1, 2)]
+    model = {"service_time": {"kind": "lognormal", "mean": "200ms", "cv": 0.5}, "startup_time": "0s"}
+    result = crossover(scenario(model=model, endpoints=pools, objectives=["p95 < 1s"]), "traffic.mean_rate=5/s..35/s")
+    (change,) = result.changes
+    assert ("x1", "x2", Reason.LOSES, True) == (change.before, change.after, change.cause.reason, change.is_decided)
+    assert 30 > len(result.line.spots)

@@ -230,7 +230,14 @@ class Line:
         near = 0.45 * self.tolerance * self._scale(left, right)
         halves = [abs(end - found.at) for end in (found.low, found.high) if end is not None]
         away = min(max([near, *(_BEYOND * half for half in halves)]), 0.3 * (right - left))
-        return (found.at - away, found.at, found.at + away)
+        if self._is_of_grid(left) and self._is_of_grid(right):
+            return (found.at - away, found.at, found.at + away)
+        # Where the number bends, as percentiles do near saturation, straight lines miss again and again on one side.
+        return (found.at - away, middle, found.at + away)
+
+    def _is_of_grid(self, place: float) -> bool:
+        assert self.axis.numbers is not None
+        return place in self.axis.numbers
 
     def _new(self, left: float, right: float, *guesses: float) -> Iterator[float]:
         """Those strictly between two places, as the axis can have them, that are not there yet."""
