@@ -15,7 +15,7 @@ from simulator.cli.writing import fill, put
 
 @click.command()
 @click.argument("scenario")
-@click.option("--endpoint", metavar="NAME", help="A serverless endpoint; the first on-demand one by default.")
+@click.option("--endpoint", metavar="NAME", help="One that launches instances; the first by default.")
 @simulating_options
 @output_option
 @click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file.")

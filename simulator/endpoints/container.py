@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -91,6 +91,8 @@ class Container(OnDemand):
         Billed time is rounded up to a multiple of it. [s]
     others : see `OnDemand`
     """
+
+    READY: ClassVar[str] = "min_instances"
 
     kind: Literal["container"] = "container"
     vcpu: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] = Field(description="vCPUs of an instance.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,6 +61,9 @@ class OnDemand(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    #: The field that says how many instances are kept ready.
+    READY: ClassVar[str] = "provisioned_concurrency"
+
     name: Name = Field(description="Names columns, figures and the baseline.")
     kind: str
     idle_timeout: DurationOrNone = Field(
@@ -91,6 +94,16 @@ class OnDemand(BaseModel):
     def patience_covers(self) -> Patience:
         """WAITING where the platform gives requests up that have waited too long, else NONE."""
         return Patience.NONE if self.patience_ns == FOREVER else Patience.WAITING
+
+    @property
+    def kept_ready(self) -> int:
+        """Instances that are ready all the time."""
+        return int(getattr(self, self.READY))
+
+    @property
+    def places(self) -> int:
+        """Requests that one instance serves at once."""
+        return int(getattr(self, "requests_per_instance", 1))
 
     def assumptions(self) -> list[str]:
         """What is assumed where nothing is published: the rules, and every such field that has its default value."""

@@ -6,7 +6,9 @@ import json
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.endpoints import OnDemand
 from simulator.measures.objectives import Verdict
+from simulator.questions.risk.risk import READY_WORDS
 from simulator.report import month, uncertain
 from simulator.report.machine import estimate_facts, markdown
 from simulator.report.numbers import latency, plain, significant
@@ -83,7 +85,11 @@ def _fixes(risk: Risk) -> Iterator[Section]:
     if risk.searches:
         level = f"Each verdict at {100 * risk.scenario.confidence:g} %, on the same requests."
         lines = (*(search_in_words(one) for one in risk.searches), level)
-        yield Sentences("Least provisioned concurrency that is enough", lines)
+        field = risk.scenario.endpoint(risk.endpoint)
+        kept = READY_WORDS[field.READY] if isinstance(field, OnDemand) else "instances"
+        yield Sentences(f"Least {kept} that is enough", lines)
+    elif risk.untried:
+        yield Sentences("Not tried", (risk.untried,))
 
 
 def search_in_words(found: Least) -> str:

@@ -56,7 +56,7 @@ def test_an_uncertain_scenario_is_answered() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--endpoint", "m5-xlarge"), "m5-xlarge is not serverless"),
+        (("--endpoint", "m5-xlarge"), "m5-xlarge is real_time"),
         (("--endpoint", "m5"), "has no endpoint 'm5'"),
     ],
 )

@@ -9,13 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator.endpoints import RealTime, Serverless
+from pydantic import ValidationError
+
+from simulator.endpoints import Container, Function, RealTime, Serverless
 from simulator.scenario.assumptions import Assumption
 from simulator.scenario.finding import holds_assumptions
 from simulator.scenario.model import Scenario
 from simulator.scenario.quantities import read_number
 from simulator.units import duration_text
 
+#: An endpoint whose requests may be cold.
+Launching = Serverless | Function | Container
 #: Pings come once in this part of the idle timeout. Assumption: as near as whole seconds keep below it.
 PING_PART: Final = 0.9
 #: Forms of assumptions whose numbers are all durations if one is.
@@ -41,16 +45,16 @@ class Pings:
 
 
 class Instead:
-    """Variants of a scenario that differ in one serverless endpoint.
+    """Variants of a scenario that differ in one endpoint that launches instances.
 
     Parameters
     ----------
     scenario : Scenario
-    endpoint : Serverless
+    endpoint : Serverless, Function or Container
         One of its endpoints.
     """
 
-    def __init__(self, scenario: Scenario, endpoint: Serverless) -> None:
+    def __init__(self, scenario: Scenario, endpoint: Launching) -> None:
         self._scenario, self._endpoint = scenario, endpoint
         left_out = {"stress", "plan", "precision"}
         self._facts = {key: value for key, value in scenario.resolved().items() if key not in left_out}
@@ -64,7 +68,16 @@ class Instead:
 
     def ready(self, count: int) -> Scenario:
         """With so many instances kept ready."""
-        return self._with(provisioned_concurrency=count)
+        changes: dict[str, Any] = {self._endpoint.READY: count}
+        return self._with(**changes)
+
+    def why_not_ready(self) -> str:
+        """Why no instance can be kept ready, such as a price that is not there; empty if one can."""
+        try:
+            self.ready(self._endpoint.kept_ready + 1)
+        except ValidationError as error:
+            return f"{self._endpoint.READY} was not tried: {error.errors()[0]['msg']}"
+        return ""
 
     def longer(self, factor: float) -> Scenario | None:
         """With so many times its idle timeout; None where instances live for ever, or an uncertain one has no scale."""
@@ -80,7 +93,7 @@ class Instead:
 
     def pings(self) -> Pings | None:
         """Requests that come a little sooner than idle instances go; None where nothing says how soon that is."""
-        if self._endpoint.provisioned_concurrency or self._endpoint.idle_timeout == "none":
+        if self._endpoint.kept_ready or self._endpoint.idle_timeout == "none":
             return None
         uncertain = self._uncertain_timeout
         timeout_s = self._endpoint.idle_timeout.constant()

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
-from simulator.endpoints import Endpoint, RealTime, Serverless
+from simulator.endpoints import Endpoint, RealTime
 from simulator.errors import InputError
 from simulator.measures import intervals
 from simulator.measures.catalogue import Kind, find
@@ -17,13 +17,15 @@ from simulator.measures.histogram import Histogram
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement, Objective
 from simulator.questions.risk.fixes import Fix, Offer, fix_of, ping_fix
-from simulator.questions.risk.instead import Instead
+from simulator.questions.risk.instead import Instead, Launching
 from simulator.questions.risk.ready import Judged, Least, all_met, below_limit, least_that
 from simulator.questions.running import Runner
 from simulator.scenario.model import Scenario
 from simulator.study.replicate import objectives_of
 from simulator.study.results import Study
 
+#: What the field is called that says how many instances are kept ready.
+READY_WORDS: Final = {"provisioned_concurrency": "provisioned concurrency", "min_instances": "minimum instances"}
 #: So many times the idle timeout is tried, if it could be had.
 LONGER: Final = (2, 6)
 #: Without an objective on cold starts, so small a part of them is what a fix has to reach. Assumption.
@@ -66,6 +68,8 @@ class Risk:
         The endpoint without and with pings, under the same requests of users.
     searches : sequence of Least
         What the searches for the least provisioned concurrency came to.
+    untried : str
+        Why no instance could be kept ready, empty if one could.
     is_complete : bool
         False if it was interrupted: then not everything was tried, or not with all replications.
     """
@@ -78,11 +82,12 @@ class Risk:
         pinged: tuple[Study, Offer] | None = None,
         searches: Sequence[Least] = (),
         *,
+        untried: str = "",
         is_complete: bool = True,
     ) -> None:
         self.study, self.endpoint, self.searches = study, endpoint, tuple(searches)
         self._offers, self._pinged = tuple(offers), pinged
-        self.scenario, self.is_complete = study.scenario, is_complete
+        self.scenario, self.untried, self.is_complete = study.scenario, untried, is_complete
 
     @property
     def days(self) -> float:
@@ -192,16 +197,16 @@ def is_helped(objective: Objective) -> bool:
     return objective.comparison in {"<", "<="} and is_good and objective.measure.name != "utilization"
 
 
-def _asked(scenario: Scenario, name: str | None) -> Serverless:
+def _asked(scenario: Scenario, name: str | None) -> Launching:
     if name is not None:
         endpoint = scenario.endpoint(name)
-        if not isinstance(endpoint, Serverless):
-            raise InputError(f"{name} is not serverless: it launches no instance, and no request of it is cold")
+        if not isinstance(endpoint, Launching):
+            raise InputError(f"{name} is {endpoint.kind}: it launches no instance, and no request of it is cold")
         return endpoint
-    found = [one for one in scenario.endpoints if isinstance(one, Serverless)]
-    bare = [one for one in found if not one.provisioned_concurrency]
+    found = [one for one in scenario.endpoints if isinstance(one, Launching)]
+    bare = [one for one in found if not one.kept_ready]
     if not found:
-        raise InputError("the scenario has no serverless endpoint, and no other has cold starts")
+        raise InputError("the scenario has no endpoint that launches instances, and no other has cold starts")
     return (bare or found)[0]
 
 
@@ -212,10 +217,11 @@ class _InterruptedError(Exception):
 class _Course:
     """An endpoint on its way through the studies of what could be put in its place."""
 
-    def __init__(self, scenario: Scenario, asked: Serverless, run: Runner) -> None:
+    def __init__(self, scenario: Scenario, asked: Launching, run: Runner) -> None:
         self._scenario, self._asked, self._runner = scenario, asked, run
         self._instead = Instead(scenario, asked)
         self._ready: dict[int, Study] = {}
+        self._why_not_ready = self._instead.why_not_ready()
 
     def run(self) -> Risk:
         name, longer = self._asked.name, [(factor, self._instead.longer(factor)) for factor in LONGER]
@@ -243,14 +249,16 @@ class _Course:
             is_complete = False
         told = sorted({count for one in searches for count in one.told})
         offers += [
-            Offer(f"{name}-pc{count}", f"provisioned concurrency {count}", self._ready[count], name) for count in told
+            Offer(f"{name}-pc{count}", f"{READY_WORDS[self._asked.READY]} {count}", self._ready[count], name)
+            for count in told
         ]
-        return Risk(now, name, offers, pinged, searches, is_complete=is_complete)
+        untried = self._why_not_ready
+        return Risk(now, name, offers, pinged, searches, untried=untried, is_complete=is_complete)
 
     def _search(self, now: Risk, found: list[Least]) -> None:
         """The least provisioned concurrency that is enough, for cold starts and for what objectives it can help."""
-        first, most = self._asked.provisioned_concurrency + 1, self._most(now)
-        if most < first:
+        first, most = self._asked.kept_ready + 1, self._most(now)
+        if most < first or self._why_not_ready:
             return
         wanted = f"cold requests below {100 * now.wanted:.3g} %"
         if not now.share.is_none_seen:
@@ -266,7 +274,7 @@ class _Course:
         seen = [value for value in now.study.sample(now.endpoint).column("concurrency_max") if value is not None]
         counts, limit = [int(max(seen, default=0))], self._asked.max_concurrency
         if limit != "none":
-            counts.append(limit // self._asked.requests_per_instance)
+            counts.append(limit // self._asked.places)
         name = f"endpoints[{now.endpoint}].max_concurrency"
         uncertain = [one for one in self._scenario.assumed if one.name == name and one.scale is not None]
         counts += [int(one.number(one.quantile(0.0))) for one in uncertain]
