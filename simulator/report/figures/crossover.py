@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simulator.measures.objectives import Verdict
 from simulator.questions.breakeven import mean_rate
 from simulator.report.changes import who
-from simulator.report.crossover import answer, question
+from simulator.report.crossover import answer, outlook, question
 from simulator.report.figures import style
 from simulator.report.numbers import significant
 
@@ -31,7 +31,7 @@ _DASHES: Final = (0, (3, 2))
 _APART: Final = 0.13
 _MOST_ROWS: Final = 3
 #: Longer answers are in the report alone.
-_LONGEST_FINDING: Final = 330
+_LONGEST_FINDING: Final = 170
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ def figure(result: Crossover) -> Figure:
     finding = answer(result)
     if len(finding) > _LONGEST_FINDING:
         finding = f"{question(result)} changes {len(result.changes)} times"
-    style.headline(drawn, finding, "means over replications with their intervals")
+    detail = " ".join(["Means over replications with their intervals.", *outlook(result)])
+    style.headline(drawn, finding, detail)
     return drawn
 
 
