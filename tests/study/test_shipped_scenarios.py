@@ -20,6 +20,7 @@ HORIZONS = {
     "flash-crowd": "1h",
     "fleet-azure-functions": "1m",
     "function-or-container": "20m",
+    "growing-document-reader": "3h",
     "nightly-batch": "3h",
     "plan-chat-embed": "1h",
     "quiet-development-endpoint": "7d",
