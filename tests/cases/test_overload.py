@@ -20,7 +20,7 @@ from tests.oracles.recipe import QUICK, Exact, check
 
 #: C21 (aws/sagemaker-python-sdk#241): 3.33/s before a capacity of 3.0/s, 300 s are waited.
 SERVICE_NS = 333_333_000
-OVERLOADED: dict[str, Any] = {"traffic": every("300ms"), "model": lasting("333333us"), "horizon": "75m"}
+OVERLOADED: dict[str, Any] = {"traffic": every("300ms"), "model": lasting("333333us"), "horizon": "1h"}
 COLLAPSE_S = 45 * 60
 
 

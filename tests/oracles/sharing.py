@@ -22,7 +22,7 @@ class Batches(NamedTuple):
     left_behind: float
 
 
-def batches(lam: float, service: Callable[[int], float], most: int, least: int = 1, cut: int = 400) -> Batches:
+def batches(lam: float, service: Callable[[int], float], most: int, least: int = 1, cut: int = 250) -> Batches:
     """One server that takes min(queue, most) as soon as `least` wait.
 
     Poisson arrivals; a batch of k takes ``service(k)``, constant. The chain of those left behind at the ends of

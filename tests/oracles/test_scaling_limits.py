@@ -54,7 +54,7 @@ def test_bounds_that_meet_change_nothing(engine: ModuleType, has_ties: bool) -> 
 
 
 #: From one decision to the next, for the limit of an instance for each request. [ns]
-SLOT = NS_PER_SECOND // 4
+SLOT = NS_PER_SECOND // 2
 
 
 def an_instance_each(horizon_s: float) -> Pool:
@@ -85,7 +85,7 @@ def test_an_instance_for_each_request(size: Size) -> None:
         demand = slotted(rng, rate, horizon_s)
         run = compiled.simulate(an_instance_each(horizon_s), demand, lambda n: np.zeros(n, np.int64))
         assert {0, 1} == set(np.unique(run.requests.start_ns - demand.arrival_ns).tolist())
-        instants = np.arange(initial_s, horizon_s, 0.75) * NS_PER_SECOND + SLOT // 2
+        instants = np.arange(initial_s, horizon_s, 1.5) * NS_PER_SECOND + SLOT // 2
         busy = np.searchsorted(run.requests.start_ns, instants, "right")
         busy = busy - np.searchsorted(np.sort(run.requests.release_ns), instants, "right")
         return {"busy": float(busy.mean())}
