@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import advice, checks, month, uncertain
+from simulator.report import advice, checks, month, reaction, uncertain
 from simulator.report.numbers import significant
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, number, records
@@ -98,6 +98,7 @@ def sections(reading: Reading, found: Answer, *, verbose: bool = False) -> Itera
         yield Table(title, uncertain.columns(), uncertain.rows(reading), uncertain.remark(reading))
     yield latencies(reading)
     yield requests(reading)
+    yield from reacted(reading)
     yield costs(reading)
     found_months = reading.months
     if found_months is not None:
@@ -184,6 +185,16 @@ def _share(reading: Reading, name: str, measure: str) -> str:
     """A share, in words where no replication had any: a zero would look surer than it is."""
     estimate = reading.estimate(name, measure)
     return _NONE_SEEN if measure in _SHARES and estimate.value == 0 else reading.text(name, measure)
+
+
+def reacted(reading: Reading) -> Iterator[Table]:
+    """How endpoints that scale react: replication 0 as it went, and what scaling did in all."""
+    rows = reaction.rows(reading)
+    if rows:
+        yield Table("Reaction, replication 0", reaction.columns(reading), rows, reaction.remark(reading))
+    everywhere = reaction.all_rows(reading)
+    if everywhere:
+        yield Table("Scaling, all replications", reaction.ALL_COLUMNS, everywhere, reaction.all_remark(reading))
 
 
 def costs(reading: Reading) -> Table:
