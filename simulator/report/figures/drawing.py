@@ -102,6 +102,7 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
     counts = {name: frame[name].to_numpy(np.int64) for name in ("arrivals", "cold_starts", "throttled", "timed_out")}
     later: dict[str, Any] = {}
     for name, column, kind in (
+        ("expired", "expired", np.int64),
         ("throttled_attempts", "throttled_attempts", np.int64),
         ("waiting", "requests_waiting", np.float64),
         ("capacity", "capacity", np.float64),
