@@ -27,7 +27,9 @@ SCHEMA_VERSION: Final = 1
 
 def as_text(result: Crossover) -> str:
     """The answer, then the report, in lines of at most 100 columns."""
-    first = [textwrap.fill(text, plain_text.WIDTH) for text in (answer(result), *outlook(result))]
+    first = [
+        textwrap.fill(text, plain_text.WIDTH, break_on_hyphens=False) for text in (answer(result), *outlook(result))
+    ]
     return "\n\n".join([*first, plain_text.written(sections(result))])
 
 

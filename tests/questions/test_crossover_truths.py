@@ -347,3 +347,16 @@ def test_a_limit_that_a_measure_runs_into_steeply_is_closed_in_on_from_both_side
     (change,) = result.changes
     assert ("x1", "x2", Reason.LOSES, True) == (change.before, change.after, change.cause.reason, change.is_decided)
     assert 30 > len(result.line.spots)
+
+
+def test_why_a_closed_form_lies_elsewhere_is_said() -> None:
+    """Bursts spill over more than Erlang's formula says at the mean rate; the closed form is outside the interval."""
+    bursty = {"kind": "bursty", "mean_rate": "5/s", "burst_factor": 4, "burst_share": "20%", "burst_length": "30s"}
+    (flip,) = crossover(kept(1, traffic=bursty), "traffic.mean_rate=3/s..40/s").flips
+    assert flip.predicted is not None
+    assert not flip.change.holds(flip.predicted)
+    assert flip.predicted < flip.change.at
+    assert (
+        "what spills over the provisioned concurrency of kept is taken from Erlang's loss formula at the mean rate, "
+        "and the traffic varies",
+    ) == flip.why_apart

@@ -182,7 +182,8 @@ class Crossover:
             return ()
         scenario, point = change.right.point.study.scenario, change.right.point
         gap = abs(predicted / change.at - 1.0) if change.at else 1.0
-        reasons = []
+        reasons: list[str] = []
+        spilling: list[str] = []
         for name in (change.before, change.after):
             endpoint = None if name is None else scenario.endpoint(name)
             if not isinstance(endpoint, Serverless):
@@ -192,20 +193,18 @@ class Crossover:
                 share = f", {100 * cold:.2g} % of its requests" if cold else ""
                 reasons.append(f"cold starts of {name} are billed{share}")
             if endpoint.provisioned_concurrency:
-                law = "Erlang's loss formula at the mean rate"
-                varying = "" if scenario.traffic.kind == "poisson" else ", and the traffic varies"
-                reasons.append(f"what spills over the provisioned concurrency of {name} is {law}{varying}")
+                spilling.append(endpoint.name)
             lost = point.estimate(endpoint.name, find("failed_fraction")).value
             if lost and lost >= _WORTH_TELLING * gap:
                 reasons.append(f"{name} does not complete {100 * lost:.2g} % of the requests")
             if is_rounding_guessed(scenario, endpoint):
-                reasons.append(
-                    f"billed time of {name} is rounded up by half a granule, and its service time varies less"
-                )
-        chance = (
-            f"nothing in the scenario is known to part them; {100 * (1 - scenario.confidence):.2g} % of intervals miss"
-        )
-        return tuple(reasons) or (f"{chance} by chance",)
+                reasons.append(f"half a granule is added to billed times of {name}, and service varies by less")
+        if spilling:
+            law = "is taken from Erlang's loss formula at the mean rate"
+            varying = "" if scenario.traffic.kind == "poisson" else ", and the traffic varies"
+            reasons.append(f"what spills over the provisioned concurrency of {' and '.join(spilling)} {law}{varying}")
+        chance = f"{100 * (1 - scenario.confidence):.2g} % of intervals miss by chance"
+        return tuple(reasons) or (f"nothing in the scenario is known to part them, but {chance}",)
 
     def _months(self, rate: Estimate) -> Estimate | None:
         if self.growth is None or self.base is None:
