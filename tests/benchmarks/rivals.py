@@ -7,23 +7,34 @@ engine's own counts. simfaas, Ciw and cimba (`in_cimba`) draw for themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import simpy
 
+from simulator.engines.clients import Retries, jitter_draw, retry_delay_ns
 from simulator.engines.tables import Demand
 from simulator.units import to_ns
 from tests.benchmarks.workloads import (
     IDLE_TIMEOUT_S,
+    INITIAL_INSTANCES,
     INSTANCES,
+    LAUNCH_TIME_S,
+    LEAST_INSTANCES,
     MEAN_SERVICE_S,
+    MOST_INSTANCES,
+    POINTS_IN,
+    POINTS_OUT,
+    PUBLICATION_DELAY_S,
     QUEUE_LIMIT,
+    RETRYING_CONCURRENCY,
+    SCALE_IN_COOLDOWN_S,
     SEED,
     SERVICE_CV,
     STARTUP_S,
+    TARGET,
     TIMEOUT_S,
     WORKERS,
     Workload,
@@ -40,15 +51,20 @@ class Counts:
     throttled: int = 0
     timed_out: int = 0
     latency_s: float = 0.0
+    tries: int = 0
+    scale_outs: int = 0
+    scale_ins: int = 0
 
 
-Process = Callable[[int, int, float], Iterator[Any]]
+Process = Callable[[int, int, Any], Iterator[Any]]
 
 
-def _arrivals(environment: simpy.Environment, demand: Demand, serve: Process) -> Iterator[Any]:
-    """One process a request: arrival, service time, uniform draw for routing."""
+def _arrivals(
+    environment: simpy.Environment, demand: Demand, serve: Process, draws: Iterable[Any] | None = None
+) -> Iterator[Any]:
+    """One process a request: arrival, service time, and what is drawn besides, the uniform draw for routing."""
     n = len(demand)
-    draws = np.broadcast_to(demand.routing, n).tolist()
+    draws = np.broadcast_to(demand.routing, n).tolist() if draws is None else draws
     for arrival_ns, service_ns, draw in zip(demand.arrival_ns.tolist(), demand.service_ns.tolist(), draws, strict=True):
         yield environment.timeout(arrival_ns - environment.now)
         environment.process(serve(arrival_ns, service_ns, draw))
@@ -99,16 +115,20 @@ def simpy_central_queue(demand: Demand) -> Counts:
     return Counts(requests=len(demand), completed=len(latencies))
 
 
-def simpy_random_routing(demand: Demand) -> Counts:
-    """One resource an instance; a full queue turns away, a waiting request leaves when its time is over."""
-    environment = simpy.Environment(initial_time=0)
-    instances = [simpy.Resource(environment, WORKERS) for _ in range(INSTANCES)]
-    timeout_ns = to_ns(TIMEOUT_S)
-    latencies: list[int] = []
-    counts = Counts(requests=len(demand))
+class InstanceQueues:
+    """A queue at every instance; a full one turns away, a waiting request leaves when its time is over."""
 
-    def serve(arrival_ns: int, service_ns: int, draw: float) -> Iterator[Any]:
-        workers = instances[int(draw * INSTANCES)]
+    def __init__(self, environment: simpy.Environment, instances: int) -> None:
+        self.environment = environment
+        self.instances = [simpy.Resource(environment, WORKERS) for _ in range(instances)]
+        self.timeout_ns = to_ns(TIMEOUT_S)
+        self.latencies: list[int] = []
+        self.counts = Counts()
+
+    def serve(self, arrival_ns: int, service_ns: int, draw: float) -> Iterator[Any]:
+        """One request."""
+        environment, timeout_ns, counts = self.environment, self.timeout_ns, self.counts
+        workers = self.instances[int(draw * len(self.instances))]
         if len(workers.queue) >= QUEUE_LIMIT:
             counts.throttled += 1
             return
@@ -121,9 +141,123 @@ def simpy_random_routing(demand: Demand) -> Counts:
         if environment.now - arrival_ns > timeout_ns:
             counts.timed_out += 1
         else:
-            latencies.append(environment.now - arrival_ns)
+            self.latencies.append(environment.now - arrival_ns)
+
+    def counted(self, demand: Demand) -> Counts:
+        """All counts, when the run is over."""
+        np.percentile(self.latencies, (50, 95, 99))
+        self.counts.requests, self.counts.completed = len(demand), len(self.latencies)
+        return self.counts
+
+
+def simpy_random_routing(demand: Demand) -> Counts:
+    """One resource an instance."""
+    environment = simpy.Environment(initial_time=0)
+    queues = InstanceQueues(environment, INSTANCES)
+    environment.process(_arrivals(environment, demand, queues.serve))
+    environment.run()
+    return queues.counted(demand)
+
+
+def simpy_autoscaling(demand: Demand, horizon_ns: int) -> Counts:
+    """The same with target tracking; no capacity changes while an instance is starting."""
+    environment = simpy.Environment(initial_time=0)
+    queues = InstanceQueues(environment, INITIAL_INSTANCES)
+    instances, counts = queues.instances, queues.counts
+    minute_ns, delay_ns, launch_ns = to_ns(60), to_ns(PUBLICATION_DELAY_S), to_ns(LAUNCH_TIME_S)
+    #: Invocations, and invocations per instance in service, of the minute and of past minutes.
+    invocations, per_instance = 0, 0.0
+    points: list[tuple[int, float]] = []
+    changed_ns: int | None = None
+    is_starting = False
+
+    def serve(arrival_ns: int, service_ns: int, draw: float) -> Iterator[Any]:
+        nonlocal invocations, per_instance
+        invocations += 1
+        per_instance += 1 / len(instances)
+        return queues.serve(arrival_ns, service_ns, draw)
+
+    def watch() -> Iterator[Any]:
+        nonlocal invocations, per_instance
+        while environment.now + minute_ns + delay_ns < horizon_ns:
+            yield environment.timeout(minute_ns)
+            points.append((invocations, per_instance))
+            invocations, per_instance = 0, 0.0
+            environment.process(decide(len(points)))
+
+    def wanted(load: int) -> int:
+        return min(max(math.ceil(load / TARGET - 1e-9), LEAST_INSTANCES), MOST_INSTANCES)
+
+    def decide(known: int) -> Iterator[Any]:
+        nonlocal changed_ns, is_starting
+        yield environment.timeout(delay_ns)
+        if is_starting:
+            return
+        high, low = points[max(known - POINTS_OUT, 0) : known], points[max(known - POINTS_IN, 0) : known]
+        if len(high) == POINTS_OUT and all(value > TARGET for _, value in high):
+            more = wanted(high[-1][0]) - len(instances)
+            if more > 0:
+                counts.scale_outs += 1
+                is_starting = True
+                yield environment.timeout(launch_ns)
+                instances.extend(simpy.Resource(environment, WORKERS) for _ in range(more))
+                is_starting, changed_ns = False, environment.now
+        elif len(low) == POINTS_IN and all(value < 0.9 * TARGET for _, value in low):
+            fewer = len(instances) - wanted(max(load for load, _ in low))
+            if fewer > 0 and (changed_ns is None or environment.now >= changed_ns + to_ns(SCALE_IN_COOLDOWN_S)):
+                counts.scale_ins += 1
+                # Those that go serve what they hold: their requests know them.
+                del instances[-fewer:]
+                changed_ns = environment.now
 
     environment.process(_arrivals(environment, demand, serve))
+    environment.process(watch())
+    environment.run()
+    return queues.counted(demand)
+
+
+def drawn_delays(demand: Demand, retries: Retries) -> list[tuple[int, ...]]:
+    """What each client waits after each attempt that may be followed by another [ns]; part of the demand."""
+    key, delays = int(demand.retry_key[0]), retries.delays_ns()
+    return [
+        tuple(retry_delay_ns(delay, jitter_draw(key, number, attempt)) for attempt, delay in enumerate(delays, 1))
+        for number in range(len(demand))
+    ]
+
+
+def simpy_retrying(demand: Demand, delays: list[tuple[int, ...]]) -> Counts:
+    """On demand up to a limit; a client that is turned away tries again as long as it has delays."""
+    environment = simpy.Environment(initial_time=0)
+    startup_ns, idle_timeout_ns = to_ns(STARTUP_S), to_ns(IDLE_TIMEOUT_S)
+    idle_until: list[int] = []
+    latencies: list[int] = []
+    counts = Counts(requests=len(demand))
+    occupied = 0
+
+    def serve(arrival_ns: int, service_ns: int, waits_ns: tuple[int, ...]) -> Iterator[Any]:
+        nonlocal occupied
+        if occupied >= RETRYING_CONCURRENCY:
+            for wait_ns in waits_ns:
+                counts.tries += 1
+                yield environment.timeout(wait_ns)
+                if occupied < RETRYING_CONCURRENCY:
+                    break
+            else:
+                counts.throttled += 1
+                return
+        occupied += 1
+        if idle_until and idle_until[-1] > environment.now:
+            idle_until.pop()
+        else:
+            idle_until.clear()
+            counts.cold_starts += 1
+            yield environment.timeout(startup_ns)
+        yield environment.timeout(service_ns)
+        occupied -= 1
+        latencies.append(environment.now - arrival_ns)
+        idle_until.append(environment.now + idle_timeout_ns)
+
+    environment.process(_arrivals(environment, demand, serve, delays))
     environment.run()
     np.percentile(latencies, (50, 95, 99))
     counts.completed = len(latencies)

@@ -22,16 +22,22 @@ from simulator.measures.bill import bill
 from simulator.measures.measured import Measured
 from simulator.scenario.model import Scenario
 from simulator.study.replicate import Task, replicate
+from simulator.units import to_ns
 from tests.benchmarks import rivals
 from tests.benchmarks.timing import Table, best_of
 from tests.benchmarks.workloads import (
     MEAN_SERVICE_S,
     SEED,
     SERVICE_CV,
+    WAVE_RATE,
+    WAVE_S,
     Workload,
+    autoscaling,
     central_queue,
     on_demand,
     random_routing,
+    retrying,
+    without_rival,
 )
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
@@ -101,6 +107,8 @@ def compare(
     assert (counted.requests, counted.completed) == (measured.requests, measured.completed)
     assert (counted.throttled, counted.timed_out) == (measured.throttled_in_all, measured.timed_out)
     assert counted.cold_starts == measured.cold_starts
+    assert counted.tries == measured.tries
+    assert (counted.scale_outs, counted.scale_ins) == (measured.scale_outs or 0, measured.scale_ins or 0)
 
     took = best_of(
         {
@@ -184,3 +192,49 @@ def test_random_routing_with_queue_limits_and_timeouts(table: Table) -> None:
     assert measured.timed_out > 0
     draws = partial(draws_alone, workload.rate, lognormal=True, routing=True)
     compare(table, workload, rivals.simpy_random_routing, {}, {SIMPY: 150}, draws)
+
+
+def test_autoscaling(table: Table) -> None:
+    """Queues at instances that come and go: counted as in SimPy, how often capacity grew and shrank too."""
+    workload = autoscaling()
+    # A whole wave.
+    requests = round(WAVE_RATE * WAVE_S)
+    short = workload.scenario(requests)
+    measured = end_to_end(short)
+    assert measured.throttled_in_all > 0
+    assert measured.timed_out > 0
+    assert measured.scale_outs
+    assert measured.scale_ins
+    model = partial(rivals.simpy_autoscaling, horizon_ns=to_ns(short.horizon))
+    draws = partial(draws_alone, workload.rate, lognormal=True, routing=True)
+    compare(table, workload, model, {}, {SIMPY: 100}, draws, simpy_requests=requests)
+
+
+def test_retries(table: Table) -> None:
+    """Clients that try again: as many attempts, completed and throttled requests and cold starts as in SimPy."""
+    workload, requests = retrying(), 50_000
+    scenario = workload.scenario(requests)
+    retries = scenario.pool(scenario.endpoint("it")).retries
+    assert retries is not None
+    measured = end_to_end(scenario)
+    assert measured.tries / measured.requests == pytest.approx(0.3, abs=0.03)
+    assert measured.throttled_in_all > 0
+    demand = draw_demand(scenario, "it", REPLICATION)
+    model = partial(rivals.simpy_retrying, delays=rivals.drawn_delays(demand, retries))
+    draws = partial(draws_alone, workload.rate, lognormal=True, routing=False)
+    compare(table, workload, model, {}, {SIMPY: 25}, draws, simpy_requests=requests)
+
+
+@pytest.mark.parametrize("workload", without_rival(), ids=lambda workload: workload.title)
+def test_without_a_rival(table: Table, workload: Workload) -> None:
+    """Other rules by which rows depend on later ones: all that arrived is settled, speed next to the draws alone."""
+    scenario = workload.scenario(REQUESTS)
+    measured = end_to_end(scenario)
+    n = len(draw_demand(scenario, "it", REPLICATION))
+    settled = measured.completed + measured.throttled_in_all + measured.timed_out + measured.expired
+    assert (n, n) == (measured.requests, settled)
+    routing = "random" in str(workload.endpoint.get("routing", "random")) and measured.cold_starts == 0
+    draws = partial(draws_alone, workload.rate, lognormal=True, routing=routing)
+    took = best_of({OURS: lambda: end_to_end(scenario).requests, DRAWS: lambda: draws(n)}, repeats=3)
+    speeds = {name: count / time_s for name, (count, time_s) in took.items()}
+    table.longer(workload.title, speeds[OURS], DRAWS, speeds[DRAWS], None)

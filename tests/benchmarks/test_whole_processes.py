@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.timing import best_of
-from tests.benchmarks.workloads import on_demand
+from tests.benchmarks.workloads import Workload, autoscaling, on_demand, retrying
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 
@@ -31,6 +31,7 @@ from simulator.study.replicate import Task, replicate
 print(record.requests, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 SIZES = (10**7, 10**8, 10**9)
+LATER_SIZES = (10**6, 10**7)
 #: Prints how long a study takes on a number of processes, their start included [s], and its requests.
 STUDY = """
 import json, sys, time
@@ -107,14 +108,26 @@ def test_two_processes_against_one(lines: list[str], tmp_path: Path) -> None:
     lines.append(f"| two processes against one | {ratio:.2f} × | ≥ 1.8 ×, {verdict(ratio >= 1.8)} |")
 
 
-def test_memory_does_not_grow_with_requests(lines: list[str]) -> None:
-    """Ten and a hundred times the requests take the same peak memory."""
+def assert_memory_stays(lines: list[str], workload: Workload, sizes: tuple[int, ...]) -> None:
+    """One replication of each size, each in a process of its own; the peak of the largest is that of the smallest."""
     peaks_kb = {}
-    for requests in SIZES:
-        scenario = json.dumps(on_demand(8).scenario(requests).resolved())
+    for requests in sizes:
+        scenario = json.dumps(workload.scenario(requests).resolved())
         processed, peaks_kb[requests] = map(int, python("-c", PEAK, given=scenario).split())
         assert abs(processed - requests) < 6 * math.sqrt(requests)
-        lines.append(f"| peak memory, {requests:,} requests | {peaks_kb[requests] / 1000:,.0f} MB | |")
-    ratio = max(peaks_kb.values()) / peaks_kb[SIZES[0]]
-    lines.append(f"| {SIZES[-1]:,} against {SIZES[0]:,} requests | {ratio:.2f} × | ≤ 1.2 ×, {verdict(ratio <= 1.2)} |")
+        peak = f"{peaks_kb[requests] / 1000:,.0f} MB"
+        lines.append(f"| {workload.title}: peak memory, {requests:,} requests | {peak} | |")
+    ratio = max(peaks_kb.values()) / peaks_kb[sizes[0]]
+    lines.append(f"| {sizes[-1]:,} against {sizes[0]:,} requests | {ratio:.2f} × | ≤ 1.2 ×, {verdict(ratio <= 1.2)} |")
     assert ratio <= 1.2
+
+
+def test_memory_does_not_grow_with_requests(lines: list[str]) -> None:
+    """Ten and a hundred times the requests take the same peak memory."""
+    assert_memory_stays(lines, on_demand(8), SIZES)
+
+
+@pytest.mark.parametrize("workload", [retrying(), autoscaling()], ids=lambda workload: workload.title)
+def test_memory_does_not_grow_where_rows_are_held_back(lines: list[str], workload: Workload) -> None:
+    """Clients that try again, instances that come and go: ten times the requests take the same peak memory."""
+    assert_memory_stays(lines, workload, LATER_SIZES)
