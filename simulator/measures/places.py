@@ -92,6 +92,19 @@ def _batches(found: Occupied, alone: NDArray[np.bool_], most: int) -> Occupied:
     return Occupied(*(np.repeat(column[first], batches) for column in ordered))
 
 
+def _by_instance(found: Occupied) -> NDArray[np.int64]:
+    """Order of intervals by instance, then by beginning; any order of those that agree in both."""
+    if not len(found.instance):
+        return _NOTHING
+    instance, begin_ns = found.instance, found.begin_ns
+    first, first_ns = int(instance.min()), int(begin_ns.min())
+    span_ns = int(begin_ns.max()) - first_ns + 1
+    if (int(instance.max()) - first + 1) * span_ns > FOREVER:
+        return np.lexsort((begin_ns, instance))
+    # One number that orders as the two do: sorting it takes half the time.
+    return np.argsort((instance - first) * span_ns + (begin_ns - first_ns))
+
+
 class Stretches:
     """Joins occupied places of an instance into stretches during which it has a request in service.
 
@@ -123,7 +136,7 @@ class Stretches:
         found = self._held.and_also(occupied)
         ripe = found.begin_ns < known_ns
         later, found = found.where(~ripe), found.where(ripe)
-        order = np.lexsort((found.begin_ns, found.instance))
+        order = _by_instance(found)
         joined = Occupied(*(column[order] for column in found))
         count = join(*joined, self._granularity_ns)
         joined = Occupied(*(column[:count] for column in joined))
