@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator.measures.intervals import Estimate
 from simulator.report.figures import style
-from simulator.report.numbers import dollars, latency, plain, sides
+from simulator.report.numbers import dollars, latency, latency_unit, plain, sides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def cost_against_latency(
         return figure
     _scale(axes, "x", [cost for cost, _ in shown], limit_usd)
     _scale(axes, "y", [slow for _, slow in shown], limit_ms)
-    axes.yaxis.set_major_formatter(lambda value, position: latency(plain(value)) if value > 0 else "0")
+    _latency_axis(axes)
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.10g}")
     if limit_ms is not None:
         axes.axhspan(limit_ms, axes.get_ylim()[1], facecolor="none", edgecolor="#CCCCCC", hatch="////", linewidth=0)
@@ -88,6 +88,23 @@ def cost_against_latency(
     style.legend_below(figure, handles, labels)
     style.headline(figure, f"Cost against {percentile}", detail)
     return figure
+
+
+def _latency_axis(axes: Axes) -> None:
+    """Ticks that are round in the unit of their words."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        axes.set_yticks(*style.latency_ticks(low, high))
+        if high >= 60e3:
+            # Tenths of a power of ten are no round minutes.
+            axes.tick_params(axis="y", which="minor", length=0)
+        return
+    unit, factor = latency_unit(high)
+    ticks = [float(tick) for tick in MaxNLocator(nbins=7).tick_values(low * factor, high * factor)]
+    inside = [tick for tick in ticks if low * factor <= tick <= high * factor]
+    axes.set_yticks([tick / factor for tick in inside], [f"{tick:,.10g} {unit}" if tick else "0" for tick in inside])
 
 
 def _say(axes: Axes, words: str, place: tuple[float, float], away: tuple[float, float], at: tuple[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import math
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
@@ -168,6 +169,39 @@ def files(figure: Figure) -> Iterator[tuple[str, bytes]]:
             yield suffix, content.getvalue()
 
 
+def latency_ticks(low_ms: float, high_ms: float) -> tuple[list[float], list[str]]:
+    """Ticks of a logarithmic axis of latencies: places [ms] within both ends, and their words.
+
+    1, 2 and 5 of each power of ten below a minute, then round minutes and hours; over more than about three decades
+    fewer of them.
+    """
+    many = high_ms / low_ms < 3e3
+    steps = (1, 2, 5) if many else (1,)
+    powers = range(math.floor(math.log10(low_ms)), 5)
+    # 50 s would stand too close to a minute.
+    below_ms = 60e3 if high_ms < 60e3 else 50e3
+    values = [step * 10.0**power for power in powers for step in steps if step * 10.0**power < below_ms]
+    minutes = (1, 2, 5, 10, 20) if many else (1, 10)
+    hours = (1, 2, 5) if many else (1,)
+    values += [60e3 * count for count in minutes] + [3600e3 * step * 10**power for power in range(6) for step in hours]
+    shown = [value for value in values if low_ms <= value <= high_ms]
+    return shown, [latency_tick(value) for value in shown]
+
+
+def latency_tick(value_ms: float) -> str:
+    """A round latency with the unit in which it is round: ``500 ms``, ``2 s``, ``10 min``, ``1 h``.
+
+    >>> latency_tick(0.0), latency_tick(0.2), latency_tick(2000.0), latency_tick(90e3), latency_tick(5400e3)
+    ('0', '200 µs', '2 s', '1.5 min', '1.5 h')
+    """
+    if value_ms == 0:
+        return "0"
+    for bound_ms, unit, size_ms in ((1.0, "µs", 1e-3), (1e3, "ms", 1.0), (60e3, "s", 1e3), (3600e3, "min", 60e3)):
+        if value_ms < bound_ms:
+            return f"{value_ms / size_ms:,.10g} {unit}"
+    return f"{value_ms / 3600e3:,.10g} h"
+
+
 def no_data(axes: Axes) -> None:
     """Words in place of a curve that does not exist."""
     axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", va="center", fontsize=12, color=PALE)
@@ -178,7 +212,7 @@ def unique(names: Sequence[str]) -> list[str]:
     """Names short enough for a legend that still tell the endpoints apart.
 
     >>> unique(["serverless-4096mb-c20-pc0-of-the-first-region", "serverless-4096mb-c20-pc1-of-the-first-region"])
-    ['serverles…-pc0-of-…st-region', 'serverles…-pc1-of-…st-region']
+    ['serverles…0-pc0-of-…st-region', 'serverles…0-pc1-of-…st-region']
     """
     shortened = [short(name) for name in names]
     alike = [name for name in names if shortened.count(short(name)) > 1]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Beyond the point that fewer requests than this exceed, a curve is a handful of requests, and is not drawn.
 FEWEST_BEYOND: Final = 10
+_MINUTE_MS: Final = 60e3
 _PERCENTILES: Final = {0.5: "p50", 0.1: "p90", 0.05: "p95", 0.01: "p99", 0.001: "p99.9", 0.0001: "p99.99"}
 
 
@@ -98,7 +99,10 @@ def latency_tail(
         style.headline(figure, "Latency tail: no completed requests")
         return figure
     left = min([*starts, *(limit.limit_ms for limit in limits)]) * 0.85
-    right = max([*ends, *(limit.limit_ms for limit in limits)]) * 1.25
+    # Room for the words of an objective that lies right of all curves.
+    right = max(
+        [end * 1.25 for end in ends] + [one.limit_ms * max(1.25, (one.limit_ms / left) ** 0.11) for one in limits]
+    )
     # At least a decade, so that a constant latency stands upright between two ticks.
     widen = max(np.sqrt(10.0 * left / right), 1.0)
     left, right = left / widen, right * widen
@@ -164,18 +168,11 @@ def _percentile_lines(figure: Figure, floor: float) -> None:
 
 
 def _latency_axis(figure: Figure) -> None:
-    """Ticks at 1, 2, 5 with the unit that suits each."""
+    """Round ticks, each with the unit that suits it."""
     axes = figure.axes[0]
-    left, right = axes.get_xlim()
-    powers = range(int(np.floor(np.log10(left))), int(np.ceil(np.log10(right))) + 1)
-    steps = (1, 2, 5) if right / left < 3e3 else (1,)
-    ticks = [step * 10.0**power for power in powers for step in steps if left <= step * 10.0**power <= right]
-    axes.set_xticks(ticks, [_tick(tick) for tick in ticks])
+    axes.set_xticks(*style.latency_ticks(*axes.get_xlim()))
     axes.xaxis.set_minor_formatter(lambda value, position: "")
+    if axes.get_xlim()[1] >= _MINUTE_MS:
+        # Tenths of a power of ten are no round minutes.
+        axes.tick_params(axis="x", which="minor", length=0)
     axes.grid(axis="x", color=style.FAINT, linewidth=0.8)
-
-
-def _tick(value_ms: float) -> str:
-    if value_ms >= 1000:
-        return f"{value_ms / 1000:g} s"
-    return f"{value_ms:g} ms" if value_ms >= 1 else f"{value_ms * 1000:g} µs"
