@@ -46,6 +46,7 @@ def test_panels(series: Timeline, panels: int, instances: list[str], troubles: l
     assert panels == len(axes)
     assert instances == axes[1].get_legend_handles_labels()[1]
     assert troubles == axes[-1].get_legend_handles_labels()[1]
+    assert axes[-1].get_ylabel() == f"{'attempts' if len(troubles) > 1 else 'requests'} in a minute"
     assert ("waiting requests" in [one.get_ylabel() for one in axes]) == (panels == 4)
 
 

@@ -117,6 +117,7 @@ def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> 
         others[0].stairs(waiting, when, baseline=None, color=style.look(0).colour, linewidth=1.1)
         others[0].set_ylim(0, max(float(waiting.max()), 1e-9) * 1.12)
         others[0].set_ylabel("waiting requests")
+        others[0].yaxis.set_major_formatter(_thousands)
     _troubles(troubles, series, -(-count // _TROUBLE_STEPS))
     _clock_axis(troubles, series.starts_at)
     for axes in panels:
@@ -155,6 +156,7 @@ def _troubles(axes: Axes, series: Timeline, together: int) -> None:
     when = _edges(series, together)
     highest = 0.0
     absent = []
+    repeated = False
     for name, colour, line in _TROUBLES:
         values = getattr(series, name.replace(" ", "_"))
         repeats = name == "throttled attempts" and series.throttled is not None
@@ -167,10 +169,14 @@ def _troubles(axes: Axes, series: Timeline, together: int) -> None:
         label = f"{name}: {int(sums.sum()):,}"
         axes.stairs(sums, when, baseline=None, color=colour, linestyle=line, linewidth=1.5, label=label)
         highest = max(highest, float(sums.max()))
-    axes.set_ylabel(f"requests in {_words(series, together)}")
+        repeated = repeated or name == "throttled attempts"
+    # Attempts of the same request count each.
+    counted = "attempts" if repeated else "requests"
+    axes.set_ylabel(f"{counted} in {_words(series, together)}")
     axes.set_ylim(0, highest * 1.15 or 1.0)
     if highest > 0:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        axes.yaxis.set_major_formatter(_thousands)
         _legend(axes)
     else:
         axes.set_yticks([0])
@@ -184,6 +190,10 @@ def _troubles(axes: Axes, series: Timeline, together: int) -> None:
             fontsize=9,
             color=style.PALE,
         )
+
+
+def _thousands(value: float, position: float) -> str:
+    return f"{value:,.10g}"
 
 
 def _legend(axes: Axes) -> None:
