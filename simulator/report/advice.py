@@ -57,9 +57,10 @@ def _count(advice: Advice, name: str) -> str:
 
 
 def _overloaded(advice: Advice) -> str:
-    more = _count(advice, "instances_more")
+    more, workers = _count(advice, "instances_more"), _count(advice, "workers")
+    whose = "1 worker is" if workers == "1" else f"{workers} workers are"
     return (
-        f"in {advice.other} its {_count(advice, 'workers')} workers are offered {_said(advice, 'offered_load')}, so "
+        f"in {advice.other} its {whose} offered {_said(advice, 'offered_load')}, so "
         f"that its queue grows; at least {more} more instance{'s' if more != '1' else ''} would be needed to keep up."
     )
 

@@ -6,9 +6,11 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from simulator.measures.catalogue import MEASURES
 from simulator.measures.percentiles import LEVELS
 from simulator.questions.breakeven import erlang_b
 from simulator.report.numbers import latency, plain, significant
+from simulator.report.reaction import scaled
 from simulator.report.reading import Reading, in_words, money
 from simulator.study.replicate import objectives_of
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 #: A percentile is warned about if the share of slow requests could be this many times 1 - p, or its inverse.
 _NEAR: Final = 1.5
+#: A percentile is warned about if it is this many times as large in one replication as in another.
+_TORN: Final = 3.0
 #: Share of requests not completed above which latencies alone would mislead, and objectives that limit it.
 _MUCH_LOST: Final = 0.001
 _LIMITS_LOSS: Final = ("throttled_fraction", "timed_out_fraction", "expired_fraction", "failed_fraction")
@@ -117,7 +121,7 @@ def _little(reading: Reading, endpoint: Serverless | RealTime) -> list[str]:
 
 def warnings(reading: Reading) -> list[str]:
     """One sentence for each thing that would mislead a reader of the numbers alone."""
-    return [*lost(reading), *gaps(reading)]
+    return [*lost(reading), *gaps(reading), *torn(reading)]
 
 
 def lost(reading: Reading) -> list[str]:
@@ -154,5 +158,27 @@ def gaps(reading: Reading) -> list[str]:
                     f"{name}: {reading.text(name, 'cold_start_fraction')} of requests are cold, about as many as lie "
                     f"beyond {level.name}: it falls now among warm and now among cold requests, and its mean is a "
                     "latency that hardly any request has. Read the share of cold starts and the latency tail instead."
+                )
+    return sentences
+
+
+def torn(reading: Reading) -> list[str]:
+    """Warnings where a percentile of an endpoint that scales falls now before and now into a shortage of capacity.
+
+    As with `gaps`, but between requests that found capacity and those that waited for it to come.
+    """
+    if reading.scenario.assumed:  # the values that were drawn make replications differ
+        return []
+    sentences = []
+    for endpoint in scaled(reading.scenario):
+        own = reading.replications[reading.replications["endpoint"] == endpoint.name]
+        for level in ("p95", "p99", "p99.9"):
+            values = own[MEASURES[level].column].astype(float).dropna()
+            if len(values) > 1 and values.max() > _TORN * values.min():
+                least, most = (latency(plain(float(end))) for end in (values.min(), values.max()))
+                sentences.append(
+                    f"{endpoint.name}: {level} is {least} in one replication and {most} in another: about as many "
+                    "requests meet a shortage of capacity as lie beyond it, and its mean is a latency that hardly any "
+                    "request has. Read the reaction and the latency tail instead."
                 )
     return sentences

@@ -45,17 +45,18 @@ class _Found:
     hourly: float
 
 
-def _scaled(scenario: Scenario) -> list[Any]:
+def scaled(scenario: Scenario) -> list[Any]:
+    """Endpoints whose capacity changes."""
     return [one for one in scenario.endpoints if getattr(one, "autoscaling", None) is not None]
 
 
 def _found(reading: Reading) -> list[_Found]:
     found = []
-    if not _scaled(reading.scenario):
+    if not scaled(reading.scenario):
         return []
     # The timeline is that of replication 0.
     scenario = reading.scenario.realised(0)
-    for endpoint in _scaled(scenario):
+    for endpoint in scaled(scenario):
         frame = reading.study.timeline(endpoint.name)
         if "capacity" not in frame or not len(frame):
             continue
@@ -146,14 +147,14 @@ _ALL: Final = (*_COUNTS, "expired", "late")
 
 def _everywhere(reading: Reading) -> dict[str, dict[str, Estimate]]:
     """Endpoint → means over replications."""
-    scaled = _scaled(reading.scenario)
-    if not scaled:
+    changing = scaled(reading.scenario)
+    if not changing:
         return {}
     rows = reading.replications
     span_s = float(reading.scenario.horizon) - float(reading.scenario.initial_transient)
     level = reading.scenario.confidence
     everywhere = {}
-    for endpoint in scaled:
+    for endpoint in changing:
         own = rows[rows["endpoint"] == endpoint.name]
         columns = {name: [_or_none(one) for one in own[MEASURES[name].column]] for name in _ALL if name in MEASURES}
         columns["instance_hours"] = [

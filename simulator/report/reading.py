@@ -148,6 +148,15 @@ def _difference(estimate: Estimate, unit: str) -> str:
     return signed(latency(estimate)) if unit == "ms" else f"{signed(with_interval(estimate))} {unit}"
 
 
+def line_in_words(line: str) -> str:
+    """A line of a bill as people write it.
+
+    >>> line_in_words("standing_vcpu")
+    'standing vCPU'
+    """
+    return line.replace("_", " ").replace("vcpu", "vCPU")
+
+
 def limit_in_words(limit: float, unit: str) -> str:
     """A limit of an objective with its unit."""
     if unit == "USD":

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
 from simulator.report import advice, checks, month, reaction, uncertain
-from simulator.report.numbers import significant
+from simulator.report.numbers import significant, with_interval
 from simulator.report.precision import is_unresolved, sentence
-from simulator.report.reading import Reading, estimate_of, in_words, number, records
+from simulator.report.reading import Reading, estimate_of, in_words, line_in_words, number, records
 from simulator.report.verdict import Answer, headline, judgement_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from simulator.endpoints import Endpoint
     from simulator.study.results import Study
 
 #: What a bill counts as the time of a request: field of serverless endpoints.
@@ -34,7 +35,6 @@ _DIFFERENCES: Final = {
     "throttled_fraction": "throttled",
     "timed_out_fraction": "timed out",
 }
-_SHARES: Final = ("cold_start_fraction", "throttled_fraction", "timed_out_fraction")
 _NONE_SEEN: Final = "none seen"
 _LATENCIES: Final = ("p50", "p95", "p99", "p99.9")
 
@@ -172,19 +172,43 @@ def latencies(reading: Reading) -> Table:
 
 def requests(reading: Reading) -> Table:
     """What became of requests, and how busy the endpoint was."""
-    measures = (*_SHARES, "utilization")
-    rows = tuple((name, *(_share(reading, name, measure) for measure in measures)) for name in reading.endpoints)
-    remark = "Cold starts of the completed requests; throttled and timed out of all that arrived."
+    columns = {
+        "cold_start_fraction": "cold starts",
+        "throttled_fraction": "throttled",
+        "timed_out_fraction": "timed out",
+        "expired_fraction": "expired",
+        "attempts_per_request": "attempts a request",
+        "utilization": "utilization",
+    }
+    if not any(reading.estimate(name, "expired_fraction").value for name in reading.endpoints) and not any(
+        endpoint.kind == "asynchronous" for endpoint in reading.scenario.endpoints
+    ):
+        del columns["expired_fraction"]
+    lost = "throttled and timed out" if "expired_fraction" not in columns else "throttled, timed out and expired"
+    remark = f"Cold starts of the completed requests; {lost} of all that arrived."
+    if reading.scenario.clients is None:
+        del columns["attempts_per_request"]
+    else:
+        remark += " A request that is tried again counts by its last attempt."
+    rows = tuple(
+        (endpoint.name, *(_share(reading, endpoint, measure) for measure in columns))
+        for endpoint in reading.scenario.endpoints
+    )
     if any(_NONE_SEEN in row for row in rows):
         bound = significant(100 * none_of(reading.finished, reading.scenario.confidence), 2)
         remark += f" None seen in {reading.finished}: at most {bound} % of replications have any."
-    return Table("Requests", ("endpoint", "cold starts", "throttled", "timed out", "utilization"), rows, remark)
+    return Table("Requests", ("endpoint", *columns.values()), rows, remark)
 
 
-def _share(reading: Reading, name: str, measure: str) -> str:
+def _share(reading: Reading, endpoint: Endpoint, measure: str) -> str:
     """A share, in words where no replication had any: a zero would look surer than it is."""
-    estimate = reading.estimate(name, measure)
-    return _NONE_SEEN if measure in _SHARES and estimate.value == 0 else reading.text(name, measure)
+    if measure == "cold_start_fraction" and endpoint.kind in {"real_time", "asynchronous"}:
+        # No request causes a launch there, so that none is a matter of kind and not of luck.
+        return "never"
+    estimate = reading.estimate(endpoint.name, measure)
+    if measure == "attempts_per_request":
+        return with_interval(estimate)
+    return _NONE_SEEN if measure.endswith("fraction") and estimate.value == 0 else reading.text(endpoint.name, measure)
 
 
 def reacted(reading: Reading) -> Iterator[Table]:
@@ -202,7 +226,10 @@ def costs(reading: Reading) -> Table:
     measures = ("monthly_cost", "monthly_fixed", "monthly_usage", "cost_per_1000")
     rows = tuple((name, *(reading.text(name, measure) for measure in measures)) for name in reading.endpoints)
     columns = ("endpoint", "a month", "of it fixed", "of it usage", "per 1,000 requests")
-    return Table("Cost", columns, rows, f"A month is {month_in_words(reading)}; 1,000 completed requests.")
+    remark = f"A month is {month_in_words(reading)}; 1,000 completed requests."
+    if reaction.scaled(reading.scenario):
+        remark += " Where scaling changes the number of instances, all their hours count as usage."
+    return Table("Cost", columns, rows, remark)
 
 
 def differences(reading: Reading) -> Table:
@@ -266,7 +293,7 @@ def bill(reading: Reading) -> Table:
     """Lines of the bills with their unit prices."""
     rows = tuple(
         (
-            f"{row['endpoint']}: {str(row['line']).replace('_', ' ')}",
+            f"{row['endpoint']}: {line_in_words(str(row['line']))}",
             f"${significant(float(row['monthly_usd']), 4)}",
             "fixed" if row["is_fixed"] else "usage",
             f"${row['unit_price']}/{row['unit']}",

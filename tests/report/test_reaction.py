@@ -9,9 +9,10 @@ import pytest
 
 from simulator.endpoints import RealTime
 from simulator.engines.pool import Batching, Pool, Routing
-from simulator.report import machine, page, reaction, text
+from simulator.report import checks, machine, page, reaction, sections, text
 from simulator.report.reading import Reading
 from simulator.report.shortages import Reaction, Tail, reactions, work_per_instance
+from simulator.report.verdict import answer
 from simulator.scenario.loading import load_scenario
 from simulator.study.results import Study
 from simulator.study.run import run
@@ -216,3 +217,23 @@ def test_text_and_page_show_both_tables(step: Study) -> None:
         assert title in said
         assert title in page.page(step, drawings={})
     assert 100 >= max(map(len, said.splitlines()))
+
+
+def test_what_cannot_be_is_not_called_luck(step: Study) -> None:
+    """No request launches an instance there: cold starts are never seen, and not only not in so many replications."""
+    (found,) = (part for part in sections.sections(Reading(step), answer(Reading(step))) if part.title == "Requests")
+    assert isinstance(found, sections.Table)
+    assert ["never", "never"] == [row[1] for row in found.rows]
+    assert "their hours count as usage" in " ".join(text.report(step).split())
+
+
+def test_a_percentile_that_a_shortage_tears_is_warned_about(step: Study) -> None:
+    """500 ms in one replication and 5.5 s in the other; not where both are alike, nor of an endpoint that stays."""
+    assert [] == checks.torn(Reading(step))
+    reading = Reading(step)
+    changed = reading.replications.copy()
+    changed.loc[(changed["replication"] == 0), "latency_p95_ms"] = 500.0
+    changed.loc[(changed["replication"] == 1), "latency_p95_ms"] = 5500.0
+    reading.__dict__["replications"] = changed
+    (warning,) = checks.torn(reading)
+    assert warning.startswith("scaled: p95 is 500 ms in one replication and 5.5 s in another")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.measures.intervals import Estimate
 from simulator.report.figures import style
 from simulator.report.numbers import dollars, sides
+from simulator.report.reading import line_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,7 +136,7 @@ def monthly_cost(
         Patch(facecolor=colours[name], edgecolor="#555555", hatch=_HATCH if is_fixed else None)
         for name, is_fixed in kinds
     ]
-    words = [f"{name.replace('_', ' ')} ({'fixed' if is_fixed else 'usage'})" for name, is_fixed in kinds]
+    words = [f"{line_in_words(name)} ({'fixed' if is_fixed else 'usage'})" for name, is_fixed in kinds]
     style.legend_below(figure, patches, words)
     detail = "means over replications with their intervals; the hatched part is fixed, whatever the traffic"
     style.headline(figure, _finding(totals), detail)
