@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Columns of the table of one realisation; throttled attempts go last, where clients try again.
 COLUMNS: Final = (
     *("endpoint", "times short", "in all", "longest from", "added after", "covered after", "queue gone after"),
-    *("throttled", "timed out", "expired", "tail lasts", "beyond before", "cost of it"),
+    *("throttled", "timed out", "expired", "tail lasts", "its instance-hours", "its cost"),
 )
 #: Columns of the table over replications.
 ALL_COLUMNS: Final = (
@@ -119,8 +119,9 @@ def remark(reading: Reading) -> str:
     found = _found(reading)
     step_s = found[0].reactions.period_s if found else 60.0
     step = "a minute" if step_s == 60 else f"{significant(step_s / 60)} min"
+    whole = ", the initial transient included" if reading.scenario.initial_transient else ""
     return (
-        f"One realisation, in steps of {step}. Short: arrivals × mean service time need more instances than are in "
+        f"One realisation, in steps of {step}{whole}. Short: arrivals × mean service time need more instances than are in "
         "service, or requests wait and none is. Longest: until its queue is gone (no more wait than are served at "
         "once); lost are requests that arrived until then. Tail: from when the instances of before would do again "
         "until no more are there; instance-hours beyond them, at the price of the instance."
