@@ -121,8 +121,8 @@ def remark(reading: Reading) -> str:
     step = "a minute" if step_s == 60 else f"{significant(step_s / 60)} min"
     whole = ", the initial transient included" if reading.scenario.initial_transient else ""
     return (
-        f"One realisation, in steps of {step}{whole}. Short: arrivals × mean service time need more instances than are in "
-        "service, or requests wait and none is. Longest: until its queue is gone (no more wait than are served at "
+        f"One realisation, in steps of {step}{whole}. Short: arrivals × mean service time need more instances than are "
+        "in service, or requests wait and none is. Longest: until its queue is gone (no more wait than are served at "
         "once); lost are requests that arrived until then. Tail: from when the instances of before would do again "
         "until no more are there; instance-hours beyond them, at the price of the instance."
     )
