@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.engines.pool import OnTimeout, Pool
+from simulator.engines.pool import AtLimit, OnTimeout, Pool
 from simulator.engines.tables import NONE, Outcome, Settled
 from simulator.measures import attempts as made
 from simulator.measures.attempts import Attempts
@@ -93,6 +93,9 @@ class AttemptTally:
         self._busy = Stretches() if pool.places > 1 else None
         self._active = Stretches(billing.granularity_ns) if billing.of_instances else None
         self._occupied_peak = Peak(from_ns, until_ns)
+        is_bound = pool.launches and pool.places == 1 and pool.at_limit is AtLimit.THROTTLE
+        #: Places that are never exceeded: once so many were occupied, the peak is known.
+        self._most_places = pool.max_concurrency if is_bound else FOREVER
         self._gone_peak = Peak(from_ns, until_ns)
 
     def add(self, settled: Settled, first: int) -> None:
@@ -148,7 +151,7 @@ class AttemptTally:
         found.failed += int(((of_cold.start_ns == NONE) & (of_cold.instance != NONE)).sum())
         found.startup_ns += total(end_ns - begin_ns)
         some = begin_ns < end_ns
-        self._occupied_peak.add(begin_ns[some], end_ns[some], -1)
+        self._add_peak(begin_ns[some], end_ns[some], -1)
         completed = (cold < n) & (of_cold.row >= first) & (of_cold.outcome == Outcome.COMPLETED)
         found.penalty_ns += total((of_cold.start_ns - of_cold.at_ns)[completed])
 
@@ -179,7 +182,7 @@ class AttemptTally:
 
     def _add_occupied(self, occupied: Occupied, known_ns: int) -> None:
         found = self.found
-        self._occupied_peak.add(occupied.begin_ns, occupied.end_ns, known_ns)
+        self._add_peak(occupied.begin_ns, occupied.end_ns, known_ns)
         inside_ns = self._inside(occupied.begin_ns, occupied.end_ns)
         found.occupied_ns += inside_ns
         if self._busy is None:
@@ -188,6 +191,10 @@ class AttemptTally:
             self._add_busy(self._busy.add(occupied, known_ns))
         if self._active is not None:
             self._add_active(self._active.add(occupied, known_ns))
+
+    def _add_peak(self, begin_ns: made.Instants, end_ns: made.Instants, known_ns: int) -> None:
+        if self._occupied_peak.most < self._most_places:
+            self._occupied_peak.add(begin_ns, end_ns, known_ns)
 
     def _add_busy(self, stretches: Occupied) -> None:
         self.found.busy_ns += self._inside(stretches.begin_ns, stretches.end_ns)
