@@ -97,7 +97,7 @@ def page(study: Study, drawings: Mapping[str, bytes] | None = None) -> str:
     files_of = dict(figure_files(study)) if drawings is None else drawings
     # Only the figures, made here, go in as they are; every text is escaped.
     inlined = [(title, Markup(svg)) for title, svg in _inlined(files_of)]
-    timelines = [one for one in inlined if one[0].startswith("timeline")]
+    timelines = [one for one in inlined if one[0].startswith(("timeline", "reaction"))]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_TEMPLATE)
     drawn = [one for one in inlined if one not in timelines]

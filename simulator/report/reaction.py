@@ -68,6 +68,17 @@ def _found(reading: Reading) -> list[_Found]:
     return found
 
 
+def stretches(reading: Reading) -> dict[str, tuple[float, float]]:
+    """Endpoint → beginning and end of its longest reaction, tail included, in replication 0 [s]."""
+    found = {}
+    for one in _found(reading):
+        longest = one.reactions.longest
+        if longest is not None and longest.queue_gone_s is not None:
+            end_s = longest.from_s + longest.queue_gone_s
+            found[one.name] = longest.from_s, end_s if longest.tail is None else longest.tail.end_s
+    return found
+
+
 def columns(reading: Reading) -> tuple[str, ...]:
     """Heads of the columns of the table of one realisation."""
     return COLUMNS if reading.scenario.clients is None else (*COLUMNS, "throttled attempts")

@@ -28,6 +28,8 @@ class Tail:
 
     Parameters
     ----------
+    end_s : float
+        From then on no more instances are there than before, or the replication has ended. [s]
     length_s : float
         Until no more instances are there than before. [s]
     instance_hours : float
@@ -36,6 +38,7 @@ class Tail:
         False: the replication ended first.
     """
 
+    end_s: float
     length_s: float
     instance_hours: float
     is_over: bool
@@ -198,4 +201,4 @@ def _tail(
     needed = (need > before + _ROUNDING) | (waiting > places * before + _ROUNDING)
     begin = max(end, onset + 1 + int(np.flatnonzero(needed[onset:back])[-1])) if needed[onset:back].any() else end
     beyond_s = float((np.maximum(there - before, 0.0) * seconds)[begin:back].sum())
-    return Tail(float(seconds[begin:back].sum()), beyond_s / 3600, back < len(seconds))
+    return Tail(float(seconds[:back].sum()), float(seconds[begin:back].sum()), beyond_s / 3600, back < len(seconds))

@@ -63,7 +63,7 @@ def test_a_step_is_followed_from_shortage_to_tail() -> None:
     assert pytest.approx(3 / 60) == one.missing_h
     assert {"throttled": 2760, "timed_out": 3, "expired": 3} == one.lost
     assert 5520 == one.throttled_attempts
-    assert Tail(240.0, pytest.approx(6.5 / 60), True) == one.tail
+    assert Tail(660.0, 240.0, pytest.approx(6.5 / 60), True) == one.tail
     assert 180.0 == reactions(STEP, SERVICE_S, WORK, PLACES).short_s
 
 
@@ -88,9 +88,9 @@ def test_what_never_ends_is_open() -> None:
 def test_a_tail_that_the_end_cuts_says_so() -> None:
     """One instance too many in the last two minutes; and none yet where both are needed to the end."""
     (cut,) = found(frame(arrivals=[480, 1920, 1920, 480, 480], capacity=[1, 1, 2, 2, 2]))
-    assert Tail(120.0, pytest.approx(2 / 60), False) == cut.tail
+    assert Tail(300.0, 120.0, pytest.approx(2 / 60), False) == cut.tail
     (needed,) = found(frame(arrivals=[480, 1920, 1920], capacity=[1, 1, 2]))
-    assert Tail(0.0, 0.0, False) == needed.tail
+    assert Tail(180.0, 0.0, 0.0, False) == needed.tail
 
 
 def test_a_batch_is_short_until_something_serves_it_and_open_until_it_is_read() -> None:
@@ -104,7 +104,7 @@ def test_a_batch_is_short_until_something_serves_it_and_open_until_it_is_read() 
         )
     )
     assert (60.0, 60.0, 120.0, 240.0) == (one.from_s, one.added_s, one.covered_s, one.queue_gone_s)
-    assert Tail(60.0, pytest.approx(1 / 60), True) == one.tail
+    assert Tail(360.0, 60.0, pytest.approx(1 / 60), True) == one.tail
 
 
 def test_the_longest_of_several_is_shown() -> None:

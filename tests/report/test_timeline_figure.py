@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator.report.figures.timeline import Timeline, timeline
+from simulator.report.figures.timeline import Timeline, around, timeline
 
 STATES = ["busy", "starting", "idle"]
 COUNTS = np.array([4, 9, 5])
@@ -55,3 +55,20 @@ def test_nothing_to_draw() -> None:
     nothing = np.empty(0)
     empty = replace(SCALED, **dict.fromkeys(("lengths_s", "arrivals", "busy", "starting", "idle"), nothing))
     assert 4 == len(timeline("e", empty).axes)
+
+
+def test_a_part_of_a_timeline() -> None:
+    """Minutes 20 to 60 with a quarter of 40 on both sides; minute 20 alone with ten periods on both."""
+    long = replace(
+        PLAIN,
+        lengths_s=np.full(100, 60.0),
+        arrivals=np.arange(100),
+        **{name: np.zeros(100) for name in STATES},
+        throttled=np.arange(100),
+    )
+    part = around(long, 1200.0, 3600.0)
+    assert (10, 69) == (part.arrivals[0], part.arrivals[-1])
+    assert datetime.datetime(2026, 11, 2, 0, 10, tzinfo=datetime.UTC) == part.starts_at
+    assert part.waiting is None
+    short = around(long, 1200.0, 1260.0)
+    assert (10, 30) == (short.arrivals[0], short.arrivals[-1])

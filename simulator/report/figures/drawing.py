@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from simulator.measures.catalogue import Kind
+from simulator.report import reaction
 from simulator.report.figures.cost import CostLine, monthly_cost
 from simulator.report.figures.plane import cost_against_latency
 from simulator.report.figures.tail import Limit, latency_tail
-from simulator.report.figures.timeline import Timeline, timeline
+from simulator.report.figures.timeline import Timeline, around, timeline
 from simulator.report.reading import Reading
 
 if TYPE_CHECKING:
@@ -24,9 +25,16 @@ if TYPE_CHECKING:
     from simulator.measures.intervals import Estimate
     from simulator.measures.objectives import Objective
 
+#: A part of a timeline at most one in this many of it is drawn by itself.
+_SMALL_PART: Final = 4
+
 
 def figures(reading: Reading) -> Iterator[tuple[str, Figure]]:
-    """File name without its ending, and figure: cost, latency tail, cost against latency, a timeline an endpoint."""
+    """File name without its ending, and figure: cost, latency tail, cost against latency, a timeline an endpoint.
+
+    Where an endpoint was short of capacity for a small part of its timeline, that part once more.
+    """
+    stretches = reaction.stretches(reading)
     limits = _objectives(reading)
     month = f"{reading.scenario.month / 3600:g} h"
     yield "cost", monthly_cost(_bills(reading), _monthly(reading), _cost_limit(limits), month)
@@ -36,6 +44,10 @@ def figures(reading: Reading) -> Iterator[tuple[str, Figure]]:
     for endpoint in reading.scenario.endpoints:
         series = _series(reading, reading.study.timeline(endpoint.name))
         yield f"timeline-{endpoint.name}", timeline(endpoint.name, series, _most_instances(endpoint))
+        if endpoint.name in stretches:
+            part = around(series, *stretches[endpoint.name])
+            if len(part.arrivals) * _SMALL_PART <= len(series.arrivals):
+                yield f"reaction-{endpoint.name}", timeline(endpoint.name, part, _most_instances(endpoint))
 
 
 def _objectives(reading: Reading) -> list[Objective]:

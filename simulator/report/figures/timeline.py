@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -68,6 +68,20 @@ class Timeline:
     capacity: NDArray[np.float64] | None = None
     waiting: NDArray[np.float64] | None = None
     expected_rate: NDArray[np.float64] | None = None
+
+
+def around(series: Timeline, begin_s: float, end_s: float) -> Timeline:
+    """The periods from a beginning to an end, and a quarter of that time, ten periods at least, on both sides [s]."""
+    starts_s = np.cumsum(series.lengths_s) - series.lengths_s
+    margin_s = max((end_s - begin_s) / 4, 10 * float(series.lengths_s[0]))
+    kept = (starts_s >= begin_s - margin_s) & (starts_s < end_s + margin_s)
+    changed: dict[str, Any] = {
+        one.name: values[kept]
+        for one in fields(series)
+        if one.name != "starts_at" and (values := getattr(series, one.name)) is not None
+    }
+    since = datetime.timedelta(seconds=float(starts_s[kept][0]))
+    return replace(series, starts_at=series.starts_at + since, **changed)
 
 
 @style.drawn
