@@ -233,7 +233,8 @@ def test_without_a_rival(table: Table, workload: Workload) -> None:
     n = len(draw_demand(scenario, "it", REPLICATION))
     settled = measured.completed + measured.throttled_in_all + measured.timed_out + measured.expired
     assert (n, n) == (measured.requests, settled)
-    routing = "random" in str(workload.endpoint.get("routing", "random")) and measured.cold_starts == 0
+    endpoint = workload.endpoint
+    routing = endpoint["kind"] == "real_time" and endpoint.get("routing", "random") != "central_queue"
     draws = partial(draws_alone, workload.rate, lognormal=True, routing=routing)
     took = best_of({OURS: lambda: end_to_end(scenario).requests, DRAWS: lambda: draws(n)}, repeats=3)
     speeds = {name: count / time_s for name, (count, time_s) in took.items()}
