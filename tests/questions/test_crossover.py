@@ -37,11 +37,12 @@ def test_a_crossing_of_costs_is_where_arithmetic_says() -> None:
 
 
 def test_intervals_hold_the_true_crossing() -> None:
-    """In 16 seeds at least 12: at 95 % fewer come with a chance of 1 in 1,000, at 70 % in half of all cases."""
-    assert 12 <= covered(16)
+    """In 10 seeds at least 7: at 95 % fewer come with a chance of 1 in 1,000, at 60 % in six of ten cases."""
+    assert 7 <= covered(10)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_intervals_hold_the_true_crossing_as_often_as_they_say() -> None:
     """In 300 seeds 271 to 296: what 95 % gives but for 1 in 1,000 on each side."""
     assert 271 <= covered(300) <= 296

@@ -158,8 +158,9 @@ def test_a_serverless_cost_that_falls_and_rises_has_all_its_crossings() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_intervals_of_a_hump_hold_the_exact_crossings() -> None:
-    """In 40 seeds all three are found, and of the 120 intervals 104 or more hold theirs: 1 in 1,000 by chance less."""
+    """In 40 seeds all three are found, and 104 or more of the 120 intervals hold theirs: once in 10,000 fewer."""
     found = [hump(seed) for seed in range(40)]
     assert 104 <= sum(held(one, true, number, of=3) for one in found for number, true in enumerate(HUMP))
 
@@ -203,9 +204,10 @@ def test_where_eligibility_changes_is_where_erlang_b_says() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("limit", "share"), [("5%", 0.05), ("0.5%", 0.005)])
 def test_intervals_hold_the_place_where_eligibility_changes_as_often_as_they_say(limit: str, share: float) -> None:
-    """In 100 seeds 87 to 100: below 87 comes with a chance of 1 in 1,000 at 95 %, always at 75 %."""
+    """In 100 seeds 87 to 100: below 87 comes with a chance of 1 in 2,000 at 95 %, with 99.7 % at 75 %."""
     assert 87 <= eligibility_covered(100, limit, share)
 
 
@@ -352,7 +354,7 @@ def test_a_limit_that_a_measure_runs_into_steeply_is_closed_in_on_from_both_side
 def test_why_a_closed_form_lies_elsewhere_is_said() -> None:
     """Bursts spill over more than Erlang's formula says at the mean rate; the closed form is outside the interval."""
     bursty = {"kind": "bursty", "mean_rate": "5/s", "burst_factor": 4, "burst_share": "20%", "burst_length": "30s"}
-    (flip,) = crossover(kept(1, traffic=bursty), "traffic.mean_rate=3/s..40/s").flips
+    (flip,) = crossover(kept(1, traffic=bursty), "traffic.mean_rate=4/s..24/s:5").flips
     assert flip.predicted is not None
     assert not flip.change.holds(flip.predicted)
     assert flip.predicted < flip.change.at
