@@ -156,5 +156,5 @@ def _longer(table: Table, n: int) -> Table:
     more.outcome[:] = UNDECIDED
     if len(table.outcome) == 0:
         return more
-    columns: list[Any] = [np.concatenate(pair) for pair in zip(table, more, strict=True)]
+    columns: list[Any] = [np.concatenate([getattr(table, name), getattr(more, name)]) for name in Table._fields]
     return Table(*columns)
