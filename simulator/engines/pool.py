@@ -211,24 +211,7 @@ class Pool:
     @property
     def is_plain(self) -> bool:
         """Whether no row's end depends on a later one: nothing that came after the first kinds of pool is used."""
-        plain = (
-            Pool(
-                standing=self.standing,
-                launches=self.launches,
-                routing=self.routing,
-                places=self.places,
-                max_concurrency=self.max_concurrency,
-                starts_warm=self.starts_warm,
-                startup_limit_ns=self.startup_limit_ns,
-                queue_limit=FOREVER if self.launches else self.queue_limit,
-                timeout_ns=self.timeout_ns,
-                timeout_from=self.timeout_from,
-                on_give_up=self.on_give_up,
-            )
-            if not self.launches or self.places == 1
-            else None
-        )
-        return self == plain
+        return not self._given(*_LATER)
 
     def __post_init__(self) -> None:
         problems = [
@@ -285,6 +268,11 @@ class Pool:
         return [name for name in names if getattr(self, name) != self.__dataclass_fields__[name].default]
 
 
+#: What came after the first kinds of pool.
+_LATER = (
+    *("at_limit", "waiting_requests", "on_timeout", "request_rate", "launch_rate", "waits_for_capacity"),
+    *("time_to_live_ns", "cores", "batching", "scaling", "retries", "patience"),
+)
 #: Least value of each field that has one.
 _LEAST = {
     "standing": 0,
