@@ -13,6 +13,7 @@ from simulator.endpoints.on_demand import (
     WAITING,
     AtLimitName,
     OnDemand,
+    QueueAtLimit,
     WaitingName,
     is_lasting,
 )
@@ -21,6 +22,7 @@ from simulator.endpoints.platforms import (
     CountOrNone,
     DurationOrNone,
     TimeLimit,
+    at_most,
     count_of,
     following,
     limit_ns,
@@ -104,7 +106,7 @@ class Container(OnDemand):
         description="Requests that an instance serves at once; by default 80 for each vCPU.",
     )
     max_instances: CountOrNone = Field(default=DEFAULT_INSTANCES, description="Most instances at once.")
-    min_instances: Annotated[int, Field(strict=True, ge=0)] = Field(
+    min_instances: Annotated[int, Field(strict=True, ge=0), at_most("max_instances")] = Field(
         0, description="Instances that are always there, at most max_instances."
     )
     idle_timeout: DurationOrNone = Field(
@@ -114,7 +116,7 @@ class Container(OnDemand):
         default=DEFAULT_TIMEOUT, validate_default=True, description="A service that takes longer times out; it goes on."
     )
     at_limit: AtLimitName = Field("queue", description="What becomes of a request that finds max_instances full.")
-    queue_limit: CountOrNone = Field(default=NONE, description="Requests that may wait at max_instances.")
+    queue_limit: QueueAtLimit = Field(default=NONE, description="Requests that may wait at max_instances.")
     waiting_requests: WaitingName = Field(
         "first_free",
         description="Whether a request takes the first place that is free, or waits for the instance launched for it.",
@@ -146,21 +148,6 @@ class Container(OnDemand):
     @classmethod
     def _one_at_least(cls, value: int | Literal["none"]) -> int | Literal["none"]:
         return none_or_at_least(1, value)
-
-    @field_validator("min_instances")
-    @classmethod
-    def _within_instances(cls, value: int, info: ValidationInfo) -> int:
-        most = info.data.get("max_instances", NONE)
-        if most != NONE and value > most:
-            raise ValueError(f"{value} is not allowed, must be at most max_instances, which is {most}")
-        return value
-
-    @field_validator("queue_limit")
-    @classmethod
-    def _queue_is_there(cls, value: int | Literal["none"], info: ValidationInfo) -> int | Literal["none"]:
-        if value != NONE and info.data.get("at_limit", "queue") != "queue":
-            raise ValueError(f"{value} is not allowed with at_limit throttle, must be none")
-        return none_or_at_least(0, value)
 
     @field_validator("waiting_requests")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from simulator.endpoints.on_demand import (
     DEFAULT_IDLE_TIMEOUT,
@@ -19,6 +19,7 @@ from simulator.endpoints.platforms import (
     NONE,
     RateLimitOrNone,
     TimeLimit,
+    at_most,
     bucket_of,
     following,
     limit_ns,
@@ -91,7 +92,7 @@ class Function(OnDemand):
     max_concurrency: Annotated[int, Field(strict=True, ge=1)] = Field(
         DEFAULT_CONCURRENCY, description="Most requests at once, startup included; those beyond it are throttled."
     )
-    provisioned_concurrency: Annotated[int, Field(strict=True, ge=0)] = Field(
+    provisioned_concurrency: Annotated[int, Field(strict=True, ge=0), at_most("max_concurrency")] = Field(
         0, description="Instances kept ready, at most max_concurrency."
     )
     startup_limit: TimeLimit = Field(default=NONE, description="A launch that takes longer fails.")
@@ -129,14 +130,6 @@ class Function(OnDemand):
     @classmethod
     def _is_a_storage(cls, value: int) -> int:
         return _between(value, LEAST_STORAGE, MOST_STORAGE)
-
-    @field_validator("provisioned_concurrency")
-    @classmethod
-    def _within_concurrency(cls, value: int, info: ValidationInfo) -> int:
-        most = info.data.get("max_concurrency", value)
-        if value > most:
-            raise ValueError(f"{value} is not allowed, must be at most max_concurrency, which is {most}")
-        return value
 
     @field_validator("invocation_timeout")
     @classmethod

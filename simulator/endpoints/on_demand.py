@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from simulator.distributions import DurationDistribution
-from simulator.endpoints.platforms import NONE, DurationOrNone, Name
+from simulator.endpoints.platforms import NONE, CountOrNone, DurationOrNone, Name, none_or_at_least
 from simulator.engines.clients import Patience
 from simulator.engines.pool import AtLimit, OnTimeout, Routing, WaitingRequests
 from simulator.units import FOREVER, Seconds, to_ns
@@ -36,6 +36,16 @@ ON_TIMEOUT: Final[dict[str, OnTimeout]] = {"serve_on": OnTimeout.SERVE_ON, "stop
 def waiting_by_default(given: Mapping[str, Any]) -> WaitingName:
     """Requests are bound to the instance launched for them, unless instances serve several at once."""
     return "first_free" if given.get("requests_per_instance", 1) > 1 else "bound"
+
+
+def _needs_a_queue(value: int | Literal["none"], info: ValidationInfo) -> int | Literal["none"]:
+    if value != NONE and info.data.get("at_limit", "queue") != "queue":
+        raise ValueError(f"{value} is not allowed with at_limit throttle, must be none")
+    return none_or_at_least(0, value)
+
+
+#: Requests that may wait at the limit, after `at_limit`, which has to say that they may.
+QueueAtLimit = Annotated[CountOrNone, AfterValidator(_needs_a_queue)]
 
 
 class OnDemand(BaseModel):

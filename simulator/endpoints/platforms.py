@@ -215,6 +215,18 @@ def following(rule: Callable[[Mapping[str, Any]], Any]) -> BeforeValidator:
     return BeforeValidator(lambda value, info: rule(info.data) if value is None else value)
 
 
+def at_most(field: str) -> AfterValidator:
+    """Keeps a number within the field of that name before it, which may be missing or "none"."""
+
+    def check(value: int, info: ValidationInfo) -> int:
+        most = info.data.get(field, NONE)
+        if most != NONE and value > most:
+            raise ValueError(f"{value} is not allowed, must be at most {field}, which is {most}")
+        return value
+
+    return AfterValidator(check)
+
+
 def without_default(schema: dict[str, Any]) -> None:
     """Take the default out of a schema, which cannot say that it follows from another field."""
     schema.pop("default", None)

@@ -15,6 +15,7 @@ from simulator.endpoints.on_demand import (
     AtLimitName,
     OnDemand,
     OnTimeoutName,
+    QueueAtLimit,
     WaitingName,
     is_lasting,
     waiting_by_default,
@@ -27,11 +28,11 @@ from simulator.endpoints.platforms import (
     PlatformTimeLimit,
     RateLimitOrNone,
     TimeLimit,
+    at_most,
     bucket_of,
     count_of,
     following,
     limit_ns,
-    none_or_at_least,
     payload_problems,
     platform_of,
     without_default,
@@ -94,7 +95,7 @@ class Serverless(OnDemand):
     max_concurrency: CountOrNone = Field(
         description="Most requests at once, startup included; requests beyond it are throttled."
     )
-    provisioned_concurrency: Annotated[int, Field(strict=True, ge=0)] = Field(
+    provisioned_concurrency: Annotated[int, Field(strict=True, ge=0), at_most("max_concurrency")] = Field(
         0, description="Instances kept ready, at most max_concurrency."
     )
     startup_limit: PlatformTimeLimit = Field(
@@ -118,7 +119,7 @@ class Serverless(OnDemand):
     at_limit: AtLimitName = Field(
         "throttle", description="What becomes of a request at max_concurrency; on sagemaker it is throttled."
     )
-    queue_limit: CountOrNone = Field(default=NONE, description="Requests that may wait at max_concurrency.")
+    queue_limit: QueueAtLimit = Field(default=NONE, description="Requests that may wait at max_concurrency.")
     waiting_requests: Annotated[WaitingName, following(waiting_by_default)] = Field(
         default=None,
         validate_default=True,
@@ -156,14 +157,6 @@ class Serverless(OnDemand):
             raise ValueError(f"{value} is not allowed, must be at least 1, or none")
         return value
 
-    @field_validator("provisioned_concurrency")
-    @classmethod
-    def _within_concurrency(cls, value: int, info: ValidationInfo) -> int:
-        most = info.data.get("max_concurrency", NONE)
-        if most != NONE and value > most:
-            raise ValueError(f"{value} is not allowed, must be at most max_concurrency, which is {most}")
-        return value
-
     @field_validator("requests_per_instance")
     @classmethod
     def _fills_the_limit(cls, value: int, info: ValidationInfo) -> int:
@@ -191,13 +184,6 @@ class Serverless(OnDemand):
         if value == "queue" and limits and limits.only_throttles:
             raise ValueError("queue is not allowed on platform sagemaker, which throttles at its limit")
         return value
-
-    @field_validator("queue_limit")
-    @classmethod
-    def _queue_is_there(cls, value: int | Literal["none"], info: ValidationInfo) -> int | Literal["none"]:
-        if value != NONE and info.data.get("at_limit", "queue") != "queue":
-            raise ValueError(f"{value} is not allowed with at_limit throttle, must be none")
-        return none_or_at_least(0, value)
 
     @field_validator("waiting_requests")
     @classmethod
