@@ -92,9 +92,13 @@ class Commitments:
         return np.array(rows)
 
     @cached_property
+    def _best(self) -> float:
+        return best_commitment(self.usage, self.discount)
+
+    @cached_property
     def best(self) -> Estimate:
         """The commitment with the least mean cost, its interval by resampling whole replications [USD/h]."""
-        value, level, n = best_commitment(self.usage, self.discount), self.study.scenario.confidence, len(self.usage)
+        value, level, n = self._best, self.study.scenario.confidence, len(self.usage)
         if n < 2:
             return Estimate(value, None, None, level, n, "one replication: no interval")
         dice = Streams(self.study.scenario.seed, 0).generator("bootstrap", 1)
@@ -108,7 +112,7 @@ class Commitments:
         rate, usage = 1.0 - self.discount, self.usage
         options = [
             (0.0, "on demand"),
-            (best_commitment(usage, self.discount), "best"),
+            (self._best, "best"),
             *((commitment, "as asked") for commitment in self._further),
             (rate * float(usage.mean()), "the mean usage"),
             (rate * float(usage.max()), "the greatest usage seen"),
