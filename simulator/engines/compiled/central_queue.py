@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
-from simulator.engines.compiled.kernels import kernel, rule
+from simulator.engines.compiled.kernels import kernel
+from simulator.engines.compiled.lowest_first import add_number, take_lowest
 from simulator.engines.compiled.releases import add_release, bring_near, room_for_releases
 from simulator.engines.compiled.rows import (
     Column,
@@ -77,38 +78,6 @@ class Rows(NamedTuple):
     service_ns: Column
 
 
-@rule
-def add_free(free: NDArray[np.int64], size: int, worker: int) -> None:
-    """Add a worker to `size` free ones."""
-    hole = size
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if free[parent] < worker:
-            break
-        free[hole] = free[parent]
-        hole = parent
-    free[hole] = worker
-
-
-@rule
-def take_lowest_free(free: NDArray[np.int64], size: int) -> int:
-    """The lowest-numbered of `size` free workers, which is free no more."""
-    lowest = free[0]
-    last = free[size - 1]
-    hole = 0
-    child = 1
-    while child < size - 1:
-        if child + 1 < size - 1 and free[child + 1] < free[child]:
-            child += 1
-        if last < free[child]:
-            break
-        free[hole] = free[child]
-        hole = child
-        child = 2 * hole + 1
-    free[hole] = last
-    return int(lowest)
-
-
 @kernel
 def serve_centrally(rules: Rules, rows: Rows, first: int, state: Workers, table: Table) -> int:
     """The row at which the queue's array was full, before anything of that row; the number of rows if it never was."""
@@ -131,11 +100,11 @@ def serve_centrally(rules: Rules, rows: Rows, first: int, state: Workers, table:
                 near, far = bring_near(due_ns, given, far, serving)
             if due_ns[near - 1] > now_ns:
                 break
-            add_free(free, workers - near - far, given[near - 1])
+            add_number(free, workers - near - far, given[near - 1])
             near -= 1
 
         if near + far < workers:
-            worker = take_lowest_free(free, workers - near - far)
+            worker = take_lowest(free, workers - near - far)
             limit_ns = plus(now_ns, timeout_ns)
             release_ns = write_served(table, row, now_ns, service_ns, limit_ns, worker // places, False)
             serving[worker] = number

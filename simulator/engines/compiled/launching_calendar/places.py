@@ -19,6 +19,7 @@ from simulator.engines.compiled.launching_calendar.state import (
     TAIL,
     State,
 )
+from simulator.engines.compiled.lowest_first import add_number, take_lowest
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.pool import Routing
 from simulator.engines.tables import NONE
@@ -141,15 +142,8 @@ def add_partly(partly: Ints, sizes: Ints, is_partly: Ints, row: int) -> None:
     if is_partly[row]:
         return
     is_partly[row] = 1
-    hole = sizes[PARTLY]
+    add_number(partly, sizes[PARTLY], row)
     sizes[PARTLY] += 1
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        if partly[parent] < row:
-            break
-        partly[hole] = partly[parent]
-        hole = parent
-    partly[hole] = row
 
 
 @rule
@@ -157,19 +151,7 @@ def first_partly(partly: Ints, sizes: Ints, is_partly: Ints, held: Ints, places:
     """The lowest-numbered instance that holds a request and has a free place, or `NONE`; others above it go."""
     size = sizes[PARTLY]
     while size > 0 and not 0 < held[partly[0]] < places:
-        is_partly[partly[0]] = 0
+        is_partly[take_lowest(partly, size)] = 0
         size -= 1
-        row = partly[size]
-        hole = 0
-        child = 1
-        while child < size:
-            if child + 1 < size and partly[child + 1] < partly[child]:
-                child += 1
-            if row < partly[child]:
-                break
-            partly[hole] = partly[child]
-            hole = child
-            child = 2 * hole + 1
-        partly[hole] = row
     sizes[PARTLY] = size
     return int(partly[0]) if size > 0 else _NONE

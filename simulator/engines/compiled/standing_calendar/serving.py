@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.engines.compiled.central_queue import add_free, take_lowest_free
+from simulator.engines.compiled.lowest_first import add_number, take_lowest
 from simulator.engines.compiled.moments import AT as DUE_AT
 from simulator.engines.compiled.moments import ORDER, WHO, id_of, rank_of
 from simulator.engines.compiled.saturating import plus
@@ -193,11 +193,11 @@ def _serve(rules: Rules, rows: Rows, state: State, instance: int, at_once: int, 
         # The free heap holds each instance in service with a free worker; one that has just filled up was its first.
         has_free = instances[instance, BUSY] < rules.places
         if has_free and not instances[instance, IS_FREE]:
-            add_free(state.free, counts[FREE], instances[instance, POSITION])
+            add_number(state.free, counts[FREE], instances[instance, POSITION])
             counts[FREE] += 1
             instances[instance, IS_FREE] = 1
         elif not has_free and instances[instance, IS_FREE]:
-            take_lowest_free(state.free, counts[FREE])
+            take_lowest(state.free, counts[FREE])
             counts[FREE] -= 1
             instances[instance, IS_FREE] = 0
 
