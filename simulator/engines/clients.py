@@ -22,6 +22,34 @@ class Patience(IntEnum):
 
 
 @dataclass(frozen=True)
+class Population:
+    """A closed population of clients: each sends its next request a think time after its last ended (model.md 4.5).
+
+    How many there are, and when each sends its first request, is told to the simulation; the think time that follows
+    a request is its `Demand.think_ns`.
+
+    Parameters
+    ----------
+    until_ns : int
+        Nothing is sent at or after it. [ns]
+    overhead_ns : int
+        Between the response of a completed request and its client's having it. 0 or more. [ns]
+
+    Raises
+    ------
+    ValueError
+        If a field is out of range.
+    """
+
+    until_ns: int
+    overhead_ns: int = 0
+
+    def __post_init__(self) -> None:
+        if self.until_ns < 0 or self.overhead_ns < 0:
+            raise ValueError(f"{self}: both must be 0 or more")
+
+
+@dataclass(frozen=True)
 class Retries:
     """How often, and how much later, a client tries again (model.md 8).
 

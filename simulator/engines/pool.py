@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from simulator.engines.clients import Patience, Retries
-from simulator.engines.scaling import Scaling
+from simulator.engines.clients import Patience, Population, Retries
+from simulator.engines.scaling import PROVISIONED_METRICS, Scaling
+from simulator.engines.served_otherwise import Jobs, Models, Quota
 from simulator.units import FOREVER
 
 
 class Routing(IntEnum):
     """How a place is chosen for a request.
 
-    The first four choose among idle on-demand instances; the last three choose among the instances in service
-    of a pool that launches nothing.
+    The first four choose among idle on-demand instances; the others choose among the instances in service
+    of a pool that launches nothing, the last by the model that a request is for.
     """
 
     MOST_RECENTLY_IDLE = 0
@@ -24,9 +25,10 @@ class Routing(IntEnum):
     RANDOM = 4
     LEAST_OUTSTANDING_REQUESTS = 5
     CENTRAL_QUEUE = 6
+    BY_MODEL = 7
 
 
-#: Routings of pools that launch on demand, and of pools that do not.
+#: Routings of pools that launch on demand, and of pools that do not and whose instances are all alike.
 IDLE_ROUTINGS = frozenset(
     {Routing.MOST_RECENTLY_IDLE, Routing.LEAST_RECENTLY_IDLE, Routing.RANDOM_IDLE, Routing.NEWEST_CREATED}
 )
@@ -136,7 +138,7 @@ class Pool:
         True: a request that finds no idle instance launches one (serverless). False: the standing instances are
         all there is (real-time).
     routing : Routing
-        One of `IDLE_ROUTINGS` if `launches`, else one of `INSTANCE_ROUTINGS`.
+        One of `IDLE_ROUTINGS` if `launches`, else one of `INSTANCE_ROUTINGS`, or BY_MODEL.
     max_concurrency : int
         Most places occupied at once, standing and launched together; `FOREVER` for none. Only if `launches`.
     starts_warm : bool
@@ -172,7 +174,18 @@ class Pool:
     batching : Batching or None
         Only if not `launches` and not with a central queue, `cores` or OnTimeout.STOP.
     scaling : Scaling or None
-        Only if not `launches`. `standing` is the capacity at time 0, within its bounds.
+        `standing` is the capacity at time 0, within its bounds. If `launches` it is that of standing instances, at most
+        `max_concurrency`, and needs one place per instance, THROTTLE and BOUND.
+    quota : Quota or None
+        Only with one standing instance, of which as many places are there as come (`places` is not looked at), and
+        nothing that has to do with queues or instances.
+    models : Models or None
+        With `Routing.BY_MODEL` and only with that; not with scaling, batches, cores, OnTimeout.STOP, a time to live or
+        OnGiveUp.SERVE_ON.
+    jobs : Jobs or None
+        Only with a central queue without a limit, no standing instance, and clients that neither try again nor give up.
+    population : Population or None
+        Who sends the requests; None: they arrive as the demand says. Not with jobs or models.
     retries : Retries or None
         Of the clients.
     patience : Patience
@@ -205,6 +218,10 @@ class Pool:
     cores: int = 0
     batching: Batching | None = None
     scaling: Scaling | None = None
+    quota: Quota | None = None
+    models: Models | None = None
+    jobs: Jobs | None = None
+    population: Population | None = None
     retries: Retries | None = None
     patience: Patience = Patience.NONE
 
@@ -224,7 +241,8 @@ class Pool:
             raise ValueError("; ".join(problems))
 
     def _launching_problems(self) -> list[str]:
-        foreign = self._given("waits_for_capacity", "time_to_live_ns", "cores", "batching", "scaling", "on_give_up")
+        foreign = self._given("waits_for_capacity", "time_to_live_ns", "cores", "batching", "on_give_up")
+        foreign += self._given("quota", "models", "jobs")
         problems = [f"{name} needs a pool that does not launch" for name in foreign]
         if self.routing not in IDLE_ROUTINGS:
             problems.append(f"routing {self.routing.name} needs a pool that does not launch")
@@ -245,22 +263,56 @@ class Pool:
             problems.append("on_timeout STOP needs one place per instance")
         if self.max_concurrency != FOREVER and self.max_concurrency % self.places:
             problems.append(f"max_concurrency is {self.max_concurrency}, must be a multiple of places, {self.places}")
+        if self.scaling:
+            if self.places > 1 or self._given("at_limit", "waiting_requests"):
+                problems.append("scaling of a pool that launches needs one place, THROTTLE and BOUND")
+            highest = max([self.scaling.maximum, *(action.maximum or 0 for action in self.scaling.actions)])
+            if highest > self.max_concurrency:
+                problems.append(f"scaling up to {highest} is above max_concurrency, {self.max_concurrency}")
+            problems += self._scaling_problems(self.scaling, are_provisioned=True)
         return problems
 
     def _standing_problems(self) -> list[str]:
         foreign = self._given("max_concurrency", "starts_warm", "startup_limit_ns", "at_limit", "waiting_requests")
         foreign += self._given("request_rate", "launch_rate")
         problems = [f"{name} needs a pool that launches" for name in foreign]
-        if self.routing not in INSTANCE_ROUTINGS:
+        if self.routing not in INSTANCE_ROUTINGS and self.routing is not Routing.BY_MODEL:
             problems.append(f"routing {self.routing.name} needs a pool that launches")
         central = self.routing is Routing.CENTRAL_QUEUE
         if self.waits_for_capacity and (not central or self.queue_limit != FOREVER):
             problems.append("waits_for_capacity needs a central queue without a limit")
         if self.batching and (central or self.cores or self.on_timeout is OnTimeout.STOP):
             problems.append("batching does not go with a central queue, shared cores or on_timeout STOP")
-        if self.scaling and not self.scaling.minimum <= self.standing <= self.scaling.maximum:
-            bounds = f"{self.scaling.minimum} to {self.scaling.maximum}"
+        if self.scaling:
+            problems += self._scaling_problems(self.scaling, are_provisioned=False)
+        return problems + self._otherwise_problems()
+
+    def _scaling_problems(self, scaling: Scaling, *, are_provisioned: bool) -> list[str]:
+        problems = []
+        if not scaling.minimum <= self.standing <= scaling.maximum:
+            bounds = f"{scaling.minimum} to {scaling.maximum}"
             problems.append(f"standing is {self.standing}, must be {bounds}, the bounds of scaling")
+        problems += [
+            f"metric {policy.metric.name} is not one of this kind of pool"
+            for policy in scaling.policies
+            if (policy.metric in PROVISIONED_METRICS) is not are_provisioned
+        ]
+        return problems
+
+    def _otherwise_problems(self) -> list[str]:
+        """What does not go with a quota, models, jobs or a closed population."""
+        of_queues = ("queue_limit", "waits_for_capacity", "time_to_live_ns", "cores", "batching", "scaling")
+        problems = []
+        if (self.models is not None) is not (self.routing is Routing.BY_MODEL):
+            problems.append("models and routing BY_MODEL need each other")
+        if self.quota and (self.standing != 1 or self._given(*of_queues, "on_give_up", "on_timeout", "jobs", "models")):
+            problems.append("quota needs one standing instance and nothing of queues and instances")
+        if self.models and self._given(*of_queues[1:], "on_give_up", "on_timeout", "jobs", "population"):
+            problems.append("models do not go with other rules of queues and instances, or a closed population")
+        if self.jobs:
+            foreign = self._given(*of_queues[:1], *of_queues[2:], "retries", "patience", "population", "on_give_up")
+            if self.standing or not self.waits_for_capacity or foreign:
+                problems.append("jobs need a central queue that waits for capacity, and patient clients")
         return problems
 
     def _given(self, *names: str) -> list[str]:
@@ -272,6 +324,7 @@ class Pool:
 _LATER = (
     *("at_limit", "waiting_requests", "on_timeout", "request_rate", "launch_rate", "waits_for_capacity"),
     *("time_to_live_ns", "cores", "batching", "scaling", "retries", "patience"),
+    *("quota", "models", "jobs", "population"),
 )
 #: Least value of each field that has one.
 _LEAST = {

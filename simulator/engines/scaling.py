@@ -1,4 +1,4 @@
-"""How a pool of standing instances follows its load: metrics, policies, scheduled actions (model.md 4)."""
+"""How the standing instances of a pool follow their load: metrics, policies, scheduled actions (model.md 3.2, 4.2)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,24 @@ class Metric(IntEnum):
     BACKLOG_PER_INSTANCE = 2
     NO_CAPACITY_FAILURES = 3
     BACKLOG_WITHOUT_CAPACITY = 4
+    PROVISIONED_UTILIZATION_AVERAGE = 5
+    PROVISIONED_UTILIZATION_MAXIMUM = 6
+
+
+#: Metrics of provisioned instances in a pool that launches; all others are of pools that do not.
+PROVISIONED_METRICS = frozenset({Metric.PROVISIONED_UTILIZATION_AVERAGE, Metric.PROVISIONED_UTILIZATION_MAXIMUM})
+
+
+class Missing(IntEnum):
+    """What a point of `PROVISIONED_METRICS` is taken for if no request had a place in its period (model.md 3.2).
+
+    HOLD: it is missing and breaks the run. ZERO: its value and load are 0. IGNORE: it is passed over, as if it had
+    not been.
+    """
+
+    HOLD = 0
+    ZERO = 1
+    IGNORE = 2
 
 
 @dataclass(frozen=True)
@@ -28,7 +46,7 @@ class TargetTracking:
     Parameters
     ----------
     metric : Metric
-        One of the first three.
+        One of the first three, or of `PROVISIONED_METRICS`.
     target : float
         More than 0.
     period_ns, delay_ns : int
@@ -39,6 +57,8 @@ class TargetTracking:
         [ns]
     scales_in : bool
         Whether it ever asks for less.
+    missing : Missing
+        Other than HOLD only with `PROVISIONED_METRICS`.
     """
 
     metric: Metric
@@ -49,12 +69,15 @@ class TargetTracking:
     points_in: int = 15
     scale_in_cooldown_ns: int = 5 * _MINUTE_NS
     scales_in: bool = True
+    missing: Missing = Missing.HOLD
 
     def problems(self) -> list[str]:
         """What is out of range."""
         found = _metric_problems(self.period_ns, self.delay_ns)
-        if self.metric > Metric.BACKLOG_PER_INSTANCE:
+        if self.metric in {Metric.NO_CAPACITY_FAILURES, Metric.BACKLOG_WITHOUT_CAPACITY}:
             found.append(f"metric {self.metric.name} has no target")
+        if self.missing is not Missing.HOLD and self.metric not in PROVISIONED_METRICS:
+            found.append(f"missing {self.missing.name} needs a metric of provisioned instances")
         if not 0.0 < self.target < math.inf:
             found.append(f"target is {self.target}, must be more than 0 and finite")
         if min(self.points_out, self.points_in) < 1 or self.scale_in_cooldown_ns < 0:
@@ -147,6 +170,8 @@ class Scaling:
         In order of time; of those at one instant the later ones overrule the earlier.
     grows_while_updating : bool
         False: while an instance is starting, capacity is not changed. True: it may grow then, never shrink.
+    counts_spillover : bool
+        Whether `PROVISIONED_METRICS` count the requests on all instances of the pool, or on provisioned ones only.
 
     Raises
     ------
@@ -160,6 +185,7 @@ class Scaling:
     policies: tuple[TargetTracking | StepScaling, ...] = ()
     actions: tuple[ScheduledAction, ...] = ()
     grows_while_updating: bool = False
+    counts_spillover: bool = True
 
     def __post_init__(self) -> None:
         problems = [problem for policy in self.policies for problem in policy.problems()]

@@ -38,7 +38,7 @@ class Reason(IntEnum):
 
 
 def _least(name: str) -> int:
-    return 1 if name in {"service_ns", "lifetime_ns", "patience_ns"} else 0
+    return 1 if name in {"service_ns", "lifetime_ns", "patience_ns", "think_ns"} else 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,13 @@ class Demand:
         `Pool.patience` says so. [ns]
     retry_key : ndarray of uint64, shape (1,)
         Key of the draws of `clients.jitter_draw`; looked at only where clients try again.
+    think_ns : ndarray of int64, shape (n,) or (1,)
+        From the end of this request until its client sends the next, 1 or more; looked at only in a closed population,
+        which sets `arrival_ns` itself. [ns]
+    tokens_in, tokens_out : ndarray of int64, shape (n,) or (1,)
+        Tokens of the request and of its response; looked at only where there is a quota.
+    model : ndarray of int64, shape (n,) or (1,)
+        Number of the model that the request is for; looked at only where models share instances.
     """
 
     arrival_ns: NDArray[np.int64]
@@ -80,6 +87,10 @@ class Demand:
     payload_out_bytes: NDArray[np.int64]
     patience_ns: NDArray[np.int64] = field(default_factory=lambda: np.array([FOREVER]))
     retry_key: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(1, np.uint64))
+    think_ns: NDArray[np.int64] = field(default_factory=lambda: np.array([FOREVER]))
+    tokens_in: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    tokens_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    model: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
@@ -113,6 +124,10 @@ class Demand:
         payload_out_bytes: object = 0,
         patience_ns: object = FOREVER,
         retry_key: int = 0,
+        think_ns: object = FOREVER,
+        tokens_in: object = 0,
+        tokens_out: object = 0,
+        model: object = 0,
     ) -> Demand:
         """Demand from anything array-like, checked; a number holds for all requests.
 
@@ -136,6 +151,10 @@ class Demand:
                     payload_in_bytes,
                     payload_out_bytes,
                     patience_ns,
+                    think_ns,
+                    tokens_in,
+                    tokens_out,
+                    model,
                 ),
                 strict=True,
             )
@@ -353,6 +372,9 @@ class Settled:
         Earlier attempts of these requests, in order of request, then of attempt.
     changes : Changes
         Of capacity, since the last table.
+    standing_numbers : ndarray of int64
+        Numbers of the standing instances that scaling has launched in a pool that launches, since the last table; all
+        other instances from `Pool.standing` on were launched for a request.
     """
 
     demand: Demand
@@ -363,16 +385,19 @@ class Settled:
     until_ns: int
     tries: Tries = field(default_factory=Tries.none)
     changes: Changes = field(default_factory=Changes.none)
+    standing_numbers: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
 class Run:
-    """What an engine gives back for one pool and one demand."""
+    """What an engine gives back for one pool and one demand; `sent` has the arrivals that a closed population made."""
 
     requests: Requests
     instances: Instances
     tries: Tries = field(default_factory=Tries.none)
     changes: Changes = field(default_factory=Changes.none)
+    standing_numbers: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    sent: Demand | None = None
 
     @staticmethod
     def joined(parts: Sequence[Settled]) -> Run:
@@ -384,6 +409,8 @@ class Run:
             Instances(*columns),
             Tries(*_end_to_end([part.tries for part in parts])),
             Changes(*_end_to_end([part.changes for part in parts])),
+            np.concatenate([part.standing_numbers for part in parts]),
+            Demand.joined([part.demand for part in parts]),
         )
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulator.engines import compiled, reference
-from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
+from simulator.engines.pool import IDLE_ROUTINGS, INSTANCE_ROUTINGS, OnGiveUp, Pool, Routing, TimeoutFrom
 from simulator.engines.tables import NONE, Demand, Outcome, Reason, Run
 from simulator.units import FOREVER
 from tests.engines import cases
@@ -89,7 +89,7 @@ def test_cases_that_shrink(case: cases.Case, dice: random.Random) -> None:
 LARGE_POOLS = [
     *(
         Pool(standing, True, routing, max_concurrency=limit, starts_warm=True, startup_limit_ns=9, timeout_ns=150)
-        for routing in sorted(r for r in Routing if r <= Routing.NEWEST_CREATED)
+        for routing in sorted(IDLE_ROUTINGS)
         for standing, limit in [(0, FOREVER), (40, 90)]
     ),
     *(
@@ -103,7 +103,7 @@ LARGE_POOLS = [
             timeout_from=timeout_from,
             on_give_up=on_give_up,
         )
-        for routing in sorted(r for r in Routing if r > Routing.NEWEST_CREATED)
+        for routing in sorted(INSTANCE_ROUTINGS)
         for standing, places in [(70, 1), (9, 9)]
         for timeout_from, on_give_up in [(TimeoutFrom.ARRIVAL, give_up) for give_up in OnGiveUp]
     ),
