@@ -30,6 +30,7 @@ from simulator.engines.pool import (
     WaitingRequests,
 )
 from simulator.engines.scaling import (
+    PROVISIONED_METRICS,
     Adjustment,
     Metric,
     Scaling,
@@ -201,7 +202,7 @@ def _policy(dice: random.Random, duration: Duration) -> TargetTracking | StepSca
     if len(steps) > 1 and dice.random() < 0.3:
         steps.pop(dice.randrange(len(steps)))
     return StepScaling(
-        metric=dice.choice(list(Metric)),
+        metric=dice.choice(sorted(set(Metric) - PROVISIONED_METRICS)),
         threshold=dice.choice([0.0, 0.5, 1.0, 2.0]),
         above=above,
         steps=tuple(steps),

@@ -31,7 +31,7 @@ def settled(pool: Pool, blocks: list[Demand], launches: tuple[int, ...] = (), ro
     def launch_times(n: int) -> NDArray[np.int64]:
         return np.resize(np.array(launches or (0,), np.int64), n)
 
-    calendar = StandingCalendar(pool, launch_times, room)
+    calendar = StandingCalendar(pool, launch_times, np.empty(0, np.int64), room)
     return [*map(calendar.feed, blocks), calendar.finish()]
 
 

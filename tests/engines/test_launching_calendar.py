@@ -136,7 +136,7 @@ def test_plain_pools_have_the_rows_of_the_plain_kernels(has_ties: bool) -> None:
     for number, (pool, demand) in enumerate(cases.seeded(SEED + has_ties, 1_000, has_ties=has_ties, launches=True)):
         expected = simulate(pool, demand)
         for room, blocks in [(50, [demand]), (1, list(cases.blocks(dice, demand)))][: 1 + (number % 4 == 0)]:
-            calendar = LaunchingCalendar(pool, room)
+            calendar = LaunchingCalendar(pool, lambda n: np.zeros(n, np.int64), np.empty(0, np.int64), room)
             parts = [*map(calendar.feed, blocks), calendar.finish()]
             assert cases.difference(expected, Run.joined(parts)) is None, cases.described(pool, demand)
         launched += len(expected.instances)

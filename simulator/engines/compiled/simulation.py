@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,6 +64,16 @@ class Standing:
         return launched_ns
 
 
+class Engine(Protocol):
+    """What simulates one pool, block by block."""
+
+    def feed(self, demand: Demand) -> Settled:
+        """What is settled after the next block of demand."""
+
+    def finish(self) -> Settled:
+        """The rest."""
+
+
 class Simulation:
     """A pool that is fed demand block by block.
 
@@ -75,13 +87,32 @@ class Simulation:
     ----------
     pool : Pool
     launch_times : callable, optional
-        Launch times of the instances that scaling launches; needed if the pool scales.
+        Launch times of the instances that scaling or jobs launch; needed if the pool has them.
+    first_sends_ns : ndarray of int64, shape (clients,), optional
+        When each client of a closed population sends its first request; needed if the pool has one. [ns]
     room : int
         Size of the growing arrays at the start, 1 or more; no row depends on it.
+
+    Raises
+    ------
+    ValueError
+        If something is needed that is not given.
     """
 
-    def __init__(self, pool: Pool, launch_times: LaunchTimes | None = None, *, room: int = _ROOM) -> None:
-        self._pool = engine_of(pool, launch_times, room)
+    def __init__(
+        self,
+        pool: Pool,
+        launch_times: LaunchTimes | None = None,
+        first_sends_ns: NDArray[np.int64] | None = None,
+        *,
+        room: int = _ROOM,
+    ) -> None:
+        self._pool = engine_of(pool, launch_times, first_sends_ns, room)
+
+    @property
+    def wants_rows(self) -> bool:
+        """Whether a client of a closed population may still send a request for which there is no row yet."""
+        return bool(getattr(self._pool, "wants_rows", False))
 
     def feed(self, block: Demand) -> Settled:
         """How each request of the next block ends, and what is known of the instances since.
@@ -90,7 +121,7 @@ class Simulation:
         ----------
         block : Demand
             The next requests, none earlier than the last one fed before. Numbers of instances go on from block to
-            block.
+            block. In a closed population their arrivals are not looked at.
 
         Returns
         -------
@@ -105,24 +136,28 @@ class Simulation:
 
 
 def engine_of(
-    pool: Pool, launch_times: LaunchTimes | None, room: int
-) -> OnDemand | LaunchingCalendar | Standing | StandingCalendar:
+    pool: Pool, launch_times: LaunchTimes | None, first_sends_ns: NDArray[np.int64] | None, room: int
+) -> Engine:
     """What simulates one pool: rows settled at their own arrival where they can be, else a calendar of events.
 
     Raises
     ------
     ValueError
-        If the pool scales and launch times are not given.
+        If something is needed that is not given.
     """
+    if launch_times is None:
+        if pool.scaling is not None or pool.jobs is not None:
+            raise ValueError(f"a pool that {'scales' if pool.scaling else 'has jobs'} needs launch times")
+        launch_times = _never_asked_for
+    if first_sends_ns is None:
+        if pool.population is not None:
+            raise ValueError("a closed population needs the first sending of each client")
+        first_sends_ns = np.empty(0, np.int64)
     if pool.launches:
-        return OnDemand(pool, room) if pool.is_plain else LaunchingCalendar(pool, room)
+        return OnDemand(pool, room) if pool.is_plain else LaunchingCalendar(pool, launch_times, first_sends_ns, room)
     if pool.is_plain:
         return Standing(pool, room)
-    if launch_times is None:
-        if pool.scaling is not None:
-            raise ValueError("a pool that scales needs launch times")
-        launch_times = _never_asked_for
-    return StandingCalendar(pool, launch_times, room)
+    return StandingCalendar(pool, launch_times, first_sends_ns, room)
 
 
 def _never_asked_for(n: int) -> NDArray[np.int64]:
@@ -130,7 +165,12 @@ def _never_asked_for(n: int) -> NDArray[np.int64]:
     return np.zeros(n, np.int64)
 
 
-def simulate(pool: Pool, demand: Demand, launch_times: LaunchTimes | None = None) -> Run:
+def simulate(
+    pool: Pool,
+    demand: Demand,
+    launch_times: LaunchTimes | None = None,
+    first_sends_ns: NDArray[np.int64] | None = None,
+) -> Run:
     """Tables of one pool under one demand, in one block."""
-    simulation = Simulation(pool, launch_times)
+    simulation = Simulation(pool, launch_times, first_sends_ns)
     return Run.joined([simulation.feed(demand), simulation.finish()])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.engines.pool import Pool
 from simulator.engines.reference.batches import BatchingEndpoint
 from simulator.engines.reference.endpoint import Endpoint
@@ -13,7 +16,12 @@ from simulator.engines.reference.standing import StandingEndpoint
 from simulator.engines.tables import Demand, LaunchTimes, Run, Settled
 
 
-def simulate(pool: Pool, demand: Demand, launch_times: LaunchTimes | None = None) -> Run:
+def simulate(
+    pool: Pool,
+    demand: Demand,
+    launch_times: LaunchTimes | None = None,
+    first_sends_ns: NDArray[np.int64] | None = None,
+) -> Run:
     """Rows of every request and every instance of one run, from time 0 until it has drained.
 
     Parameters
@@ -23,7 +31,9 @@ def simulate(pool: Pool, demand: Demand, launch_times: LaunchTimes | None = None
     demand : Demand
         n requests in order of arrival.
     launch_times : LaunchTimes, optional
-        Of the instances that scaling launches. [ns]
+        Of the instances that scaling or jobs launch. [ns]
+    first_sends_ns : ndarray of int64, shape (clients,), optional
+        When each client of a closed population sends its first request. [ns]
 
     Returns
     -------
@@ -35,9 +45,9 @@ def simulate(pool: Pool, demand: Demand, launch_times: LaunchTimes | None = None
     InputError
         If requests are left waiting behind a service that never ends, or for capacity that never comes.
     ValueError
-        If the pool scales and there are no launch times.
+        If something is needed that is not given.
     """
-    simulation = Simulation(pool, launch_times)
+    simulation = Simulation(pool, launch_times, first_sends_ns)
     return Run.joined([simulation.feed(demand), simulation.finish()])
 
 
@@ -51,15 +61,22 @@ class Simulation:
     pool : Pool
         Instances and rules.
     launch_times : LaunchTimes, optional
-        Of the instances that scaling launches. [ns]
+        Of the instances that scaling or jobs launch. [ns]
+    first_sends_ns : ndarray of int64, shape (clients,), optional
+        When each client of a closed population sends its first request. [ns]
 
     Raises
     ------
     ValueError
-        If the pool scales and there are no launch times.
+        If something is needed that is not given.
     """
 
-    def __init__(self, pool: Pool, launch_times: LaunchTimes | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        launch_times: LaunchTimes | None = None,
+        first_sends_ns: NDArray[np.int64] | None = None,
+    ) -> None:
         self._endpoint = _endpoint_of(pool, launch_times)
 
     def feed(self, block: Demand) -> Settled:

@@ -18,7 +18,7 @@ from simulator.engines.compiled.moments import no_moments
 from simulator.engines.compiled.retrying import nothing_tried, take_tries
 from simulator.engines.compiled.rows import Table, empty_table, requests_of
 from simulator.engines.pool import Pool, Routing
-from simulator.engines.tables import NONE, Demand, Settled
+from simulator.engines.tables import NONE, Demand, LaunchTimes, Settled
 from simulator.errors import InputError
 from simulator.units import FOREVER
 
@@ -30,12 +30,16 @@ class LaunchingCalendar:
     ----------
     pool : Pool
         One with `launches`.
+    launch_times : LaunchTimes
+        Of the instances that scaling launches.
+    first_sends_ns : ndarray of int64, shape (clients,)
+        Of a closed population. [ns]
     room : int
         Size of the arrays at the start; they double when they are full. Instances that are gone are looked for when
         at least so many requests have come since the last look. No row of a request or instance depends on it.
     """
 
-    def __init__(self, pool: Pool, room: int) -> None:
+    def __init__(self, pool: Pool, launch_times: LaunchTimes, first_sends_ns: NDArray[np.int64], room: int) -> None:
         self._rules = rules_of(pool)
         self._room = room
         self._warm_one_to_come = pool.starts_warm

@@ -54,11 +54,13 @@ class StandingCalendar:
         Plain or not; not `launches`.
     launch_times : LaunchTimes
         Of the instances that scaling launches, in order of number.
+    first_sends_ns : ndarray of int64, shape (clients,)
+        Of a closed population. [ns]
     room : int
         Size of the growing arrays at the start, 1 or more; no row depends on it.
     """
 
-    def __init__(self, pool: Pool, launch_times: LaunchTimes, room: int) -> None:
+    def __init__(self, pool: Pool, launch_times: LaunchTimes, first_sends_ns: NDArray[np.int64], room: int) -> None:
         scaling = pool.scaling
         self._rules = rules_of(pool)
         self._started = pool.places * self._rules.most
