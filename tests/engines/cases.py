@@ -140,6 +140,11 @@ def difference(expected: Run, found: Run) -> str | None:
         if first is not None:
             lines = [f"{name}: {getattr(left, name)[first]} | {getattr(right, name)[first]}" for name in names]
             return f"{table}, row {first}, expected | found:\n    " + "\n    ".join(lines)
+    if expected.standing_numbers.tolist() != found.standing_numbers.tolist():
+        return f"standing_numbers: {expected.standing_numbers} expected, {found.standing_numbers} found"
+    for left, right in [(expected.sent, found.sent)]:
+        if left is not None and right is not None and left.arrival_ns.tolist() != right.arrival_ns.tolist():
+            return f"sent: {left.arrival_ns} expected, {right.arrival_ns} found"
     return None
 
 

@@ -83,7 +83,7 @@ def case(
         if not pool.is_plain:
             break
     times = tuple(dice.choice([0, duration(0, 3), duration(0, 12)]) for _ in range(_LAUNCHES))
-    return Later(pool, _demand(dice, duration, has_ties=has_ties, n=n), times)
+    return Later(pool, demand(dice, duration, has_ties=has_ties, n=n), times)
 
 
 def _launching(dice: random.Random, duration: Duration) -> Pool:
@@ -105,9 +105,9 @@ def _launching(dice: random.Random, duration: Duration) -> Pool:
         queue_limit=dice.choice([FOREVER, 0, 1, 2, 4]) if queues else FOREVER,
         waiting_requests=WaitingRequests.FIRST_FREE if first_free else WaitingRequests.BOUND,
         on_timeout=OnTimeout.STOP if places == 1 and dice.random() < 0.4 else OnTimeout.SERVE_ON,
-        request_rate=_bucket(dice, duration),
-        launch_rate=None if queues else _bucket(dice, duration),
-        retries=_retries(dice, duration),
+        request_rate=bucket(dice, duration),
+        launch_rate=None if queues else bucket(dice, duration),
+        retries=retries(dice, duration),
         patience=dice.choice(list(Patience)),
     )
 
@@ -116,7 +116,7 @@ def _standing(dice: random.Random, duration: Duration, *, scales: bool, n: int) 
     routing = dice.choice(sorted(INSTANCE_ROUTINGS))
     central = routing is Routing.CENTRAL_QUEUE
     waits = central and dice.random() < 0.4
-    scaling = _scaling(dice, duration, n) if scales else None
+    scaling = scaling_of(dice, duration, n) if scales else None
     standing = dice.choice([0, 1, 1, 2, 3]) if scaling is None else dice.randint(scaling.minimum, scaling.maximum)
     stops = dice.random() < 0.3
     cores = dice.choice([0, 0, 1, 2])
@@ -140,16 +140,18 @@ def _standing(dice: random.Random, duration: Duration, *, scales: bool, n: int) 
         if batches
         else None,
         scaling=scaling,
-        retries=_retries(dice, duration),
+        retries=retries(dice, duration),
         patience=dice.choice(list(Patience)),
     )
 
 
-def _bucket(dice: random.Random, duration: Duration) -> Bucket | None:
+def bucket(dice: random.Random, duration: Duration) -> Bucket | None:
+    """A rate limit, or none."""
     return Bucket(dice.randint(1, 4), duration(1, 5)) if dice.random() < 0.3 else None
 
 
-def _retries(dice: random.Random, duration: Duration) -> Retries | None:
+def retries(dice: random.Random, duration: Duration) -> Retries | None:
+    """How clients try again, or not at all."""
     if dice.random() < 0.5:
         return None
     base = duration(1, 4)
@@ -163,7 +165,8 @@ def _retries(dice: random.Random, duration: Duration) -> Retries | None:
     )
 
 
-def _scaling(dice: random.Random, duration: Duration, n: int) -> Scaling:
+def scaling_of(dice: random.Random, duration: Duration, n: int) -> Scaling:
+    """Bounds, scheduled actions and policies of instances that do not launch."""
     minimum = dice.choice([0, 0, 1, 1, 2])
     maximum = minimum + dice.choice([0, 1, 2, 4, 8])
     horizon = duration(5, 20 + 4 * n)
@@ -215,7 +218,8 @@ def _policy(dice: random.Random, duration: Duration) -> TargetTracking | StepSca
     )
 
 
-def _demand(dice: random.Random, duration: Duration, *, has_ties: bool, n: int) -> Demand:
+def demand(dice: random.Random, duration: Duration, *, has_ties: bool, n: int) -> Demand:
+    """Requests, every column varied."""
     mean_gap = dice.choice([1, 2, 3])
     longest_service, longest_idle = dice.choice([1, 3, 6]), dice.choice([2, 6, 12])
 
