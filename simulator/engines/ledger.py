@@ -6,7 +6,7 @@ Rows until they are decided, instances until they are gone, events until nobody 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from heapq import heapify
 from typing import NamedTuple
 
@@ -29,6 +29,10 @@ class Request(NamedTuple):
     lifetime_ns: int
     routing: float
     patience_ns: int
+    think_ns: int
+    tokens_in: int
+    tokens_out: int
+    model: int
 
 
 def requests_of(block: Demand, first: int) -> Iterator[Request]:
@@ -89,8 +93,10 @@ class Ledger:
         self._rows = Requests.empty(0)
         self._is_decided = np.zeros(0, np.bool_)
         self._oldest = 0  # number of the first request held
+        self._sent = 0  # requests that have arrived or are told to, the first ones
         self._living: dict[int, InstanceRow] = {}
         self._launched_ns: list[int] = []
+        self._provisioned: list[int] = []  # numbers of the standing instances that scaling launched
         self._until_ns = 0
         self._tries: dict[int, list[Attempt]] = {}  # attempts that others follow, by request
         self._undecided: dict[int, int] = {}  # attempts, the one that follows included, of these requests
@@ -113,6 +119,22 @@ class Ledger:
             if last_ns == FOREVER:
                 raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
             self._until_ns = last_ns
+        requests = self._held(block)
+        self._sent = self._oldest + len(self._rows)
+        return requests
+
+    def offer(self, block: Demand) -> Iterator[Request]:
+        """The next requests, each of which arrives when somebody sends it; one that nobody sends is forgotten."""
+        return self._held(replace(block, arrival_ns=np.zeros(len(block), np.int64)))
+
+    def send(self, number: int, at_ns: int) -> None:
+        """Enter that the next of the requests offered is sent."""
+        self._demand.arrival_ns[number - self._oldest] = at_ns
+        self._until_ns = at_ns
+        self._sent = number + 1
+
+    def _held(self, block: Demand) -> Iterator[Request]:
+        """The rows of a block, held from now on."""
         first = self._oldest + len(self._rows)
         self._demand = Demand.joined([self._demand, block]) if len(self._demand) > 0 else block
         self._rows = Requests.joined([self._rows, Requests.empty(len(block))])
@@ -146,10 +168,12 @@ class Ledger:
         """Enter a change of capacity."""
         self._changes.append((at_ns, capacity))
 
-    def launch(self, instance: InstanceRow) -> None:
-        """Enter the next instance."""
+    def launch(self, instance: InstanceRow, *, is_provisioned: bool = False) -> None:
+        """Enter the next instance, also whether scaling provisioned it in a pool that launches."""
         self._living[instance.number] = instance
         self._launched_ns.append(instance.launch_ns)
+        if is_provisioned:
+            self._provisioned.append(instance.number)
         self.instances += 1
 
     def settle(self) -> Settled:
@@ -165,9 +189,10 @@ class Ledger:
         InputError
             If the end of a request is still undecided.
         """
-        if not self._is_decided.all():
+        n = self._sent - self._oldest
+        if not self._is_decided[:n].all():
             raise InputError("demand: requests wait for ever, for a service that never ends or for no capacity")
-        return self._given_back(len(self._rows), list(self._living.values()), FOREVER)
+        return self._given_back(n, list(self._living.values()), FOREVER)
 
     def _given_back(self, n: int, gone: Iterable[InstanceRow], until_ns: int) -> Settled:
         """The first n requests held and some instances, which are then forgotten."""
@@ -182,12 +207,14 @@ class Ledger:
             until_ns=until_ns,
             tries=self._tries_before(self._oldest + n),
             changes=Changes(*np.array(self._changes, np.int64).reshape(-1, 2).T.copy()),
+            standing_numbers=np.array(self._provisioned, np.int64),
         )
         held = len(self._rows)
         self._demand, self._rows = self._demand.rows(n, held), self._rows.rows(n, held)
         self._is_decided = self._is_decided[n:]
         self._oldest += n
         self._launched_ns.clear()
+        self._provisioned.clear()
         self._changes.clear()
         for one in gone:
             del self._living[one.number]

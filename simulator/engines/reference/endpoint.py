@@ -33,6 +33,8 @@ class Endpoint(ABC, Generic[Place]):
         self.ledger = Ledger()
         #: Key of the jitter of retries (`Demand.retry_key`).
         self.retry_key = 0
+        #: Told of the last attempt of every request, and when that ends, once this is known.
+        self.ended: Callable[[Attempt, int], None] | None = None
         self._delays_ns = pool.retries.delays_ns() if pool.retries else ()
 
     @property
@@ -88,11 +90,17 @@ class Endpoint(ABC, Generic[Place]):
     def answer(self, attempt: Attempt, outcome: Outcome, response_ns: int, reason: Reason = Reason.NONE) -> None:
         """What the client learns, and when; it may try again then (model.md 4.3)."""
         attempt.outcome, attempt.response_ns, attempt.reason = outcome, response_ns, reason
+        ended_ns = self.now if outcome is Outcome.THROTTLED else response_ns
+        self.try_again(attempt, outcome, ended_ns)
+        if attempt.next_ns == NONE and self.ended is not None:
+            self.ended(attempt, ended_ns)
+
+    def try_again(self, attempt: Attempt, outcome: Outcome, ended_ns: int) -> None:
+        """Another attempt after one that ended badly, if the client makes as many."""
         retries = self.pool.retries
         if retries is None or attempt.index == retries.attempts:
             return
         if outcome is Outcome.THROTTLED or (outcome is Outcome.TIMED_OUT and retries.after_timeout):
-            ended_ns = self.now if outcome is Outcome.THROTTLED else response_ns
             number, index = attempt.request.number, attempt.index
             draw = jitter_draw(self.retry_key, number, index) if retries.jitter else 1.0
             next_ns = later(ended_ns, retry_delay_ns(self._delays_ns[index - 1], draw))

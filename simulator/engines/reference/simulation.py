@@ -11,6 +11,8 @@ from simulator.engines.pool import Pool
 from simulator.engines.reference.batches import BatchingEndpoint
 from simulator.engines.reference.endpoint import Endpoint
 from simulator.engines.reference.launching import LaunchingEndpoint
+from simulator.engines.reference.population import Clients
+from simulator.engines.reference.quota import QuotaEndpoint
 from simulator.engines.reference.scaling import Scaler
 from simulator.engines.reference.standing import StandingEndpoint
 from simulator.engines.tables import Demand, LaunchTimes, Run, Settled
@@ -78,12 +80,19 @@ class Simulation:
         first_sends_ns: NDArray[np.int64] | None = None,
     ) -> None:
         self._endpoint = _endpoint_of(pool, launch_times)
+        self._clients = _clients_of(self._endpoint, first_sends_ns)
+
+    @property
+    def wants_rows(self) -> bool:
+        """Whether clients of a closed population may need another row: none is left unused, and one may still send."""
+        return self._clients is not None and self._clients.wants_rows
 
     def feed(self, block: Demand) -> Settled:
         """What is settled once the last request of the block has begun its life; the next may arrive with it.
 
         Whatever comes later stays in the calendar, also at that instant: a later block's arrival takes its place
-        there by its rank.
+        there by its rank. Rows for a closed population arrive when its clients send them: what is settled just before
+        the first sending for which there is no row, or once no client will send any more.
 
         Raises
         ------
@@ -92,18 +101,23 @@ class Simulation:
         """
         calendar, ledger = self._endpoint.env, self._endpoint.ledger
         self._endpoint.retry_key = int(block.retry_key[0])
-        calendar.run(until=calendar.process(self._endpoint.arrivals(ledger.enter(block))))
+        if self._clients is None:
+            calendar.run(until=calendar.process(self._endpoint.arrivals(ledger.enter(block))))
+        else:
+            self._clients.offer(ledger.offer(block))
         calendar.forget()
         return ledger.settle()
 
     def finish(self) -> Settled:
-        """The rest, once all is over, the last metric point included.
+        """The rest, once all is over, the last metric point included; nobody sends any more.
 
         Raises
         ------
         InputError
             If requests are left waiting behind a service that never ends, or for capacity that never comes.
         """
+        if self._clients is not None:
+            self._clients.close()
         self._endpoint.env.run()
         return self._endpoint.ledger.close()
 
@@ -112,9 +126,20 @@ def _endpoint_of(pool: Pool, launch_times: LaunchTimes | None) -> Endpoint[Any]:
     """The endpoint that follows the rules of a pool."""
     if pool.launches:
         return LaunchingEndpoint(pool)
+    if pool.quota:
+        return QuotaEndpoint(pool)
     endpoint = BatchingEndpoint(pool) if pool.batching else StandingEndpoint(pool)
     if pool.scaling:
         if launch_times is None:
             raise ValueError("a pool that scales needs launch times")
         Scaler(endpoint, pool.scaling, launch_times)
     return endpoint
+
+
+def _clients_of(endpoint: Endpoint[Any], first_sends_ns: NDArray[np.int64] | None) -> Clients | None:
+    """The closed population of a pool that has one."""
+    if endpoint.pool.population is None:
+        return None
+    if first_sends_ns is None:
+        raise ValueError("a closed population needs the first sending of each client")
+    return Clients(endpoint, endpoint.pool.population, first_sends_ns)
