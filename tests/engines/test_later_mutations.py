@@ -112,13 +112,13 @@ FAULTS = [
     Fault(
         LAUNCHING,
         "a stopped instance serves on",
-        "if was_stopped and instance.number >= self.pool.standing:",
+        "if was_stopped and not instance.is_standing:",
         "if False:",
     ),
     Fault(
         LAUNCHING,
         "a stopped standing instance is gone",
-        "if was_stopped and instance.number >= self.pool.standing:",
+        "if was_stopped and not instance.is_standing:",
         "if was_stopped:",
     ),
     Fault(

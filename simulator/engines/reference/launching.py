@@ -24,7 +24,8 @@ class Instance(InstanceRow):
 
     `busy` counts its places that hold a request, `claims` those promised while it starts. `idle_since` orders the
     idle: time of release, number of the request released; of those alike in both, which came first; those never used
-    by their own number. `reused` is the call of the request that ends the idleness of an on-demand one.
+    by their own number. `reused` is the call of the request that ends the idleness of an on-demand one. A draining
+    instance is a standing one that takes no new request.
     """
 
     lifetime_ns: int = FOREVER
@@ -32,6 +33,8 @@ class Instance(InstanceRow):
     claims: int = 0
     idle_since: tuple[int, int, int] = (NONE, NONE, NONE)
     reused: simpy.Event | None = None
+    is_standing: bool = False
+    is_draining: bool = False
 
 
 @dataclass
@@ -59,7 +62,7 @@ class LaunchingEndpoint(Endpoint[Instance]):
         self.starting: dict[int, Instance] = {}
         self.order_of_idling = count()
         for number in range(pool.standing):
-            self.standing.idle[number] = Instance(number, idle_since=(NONE, NONE, number))
+            self.standing.idle[number] = Instance(number, idle_since=(NONE, NONE, number), is_standing=True)
             self.ledger.launch(self.standing.idle[number])
 
     def begin(self, first: Request) -> None:
@@ -208,7 +211,7 @@ class LaunchingEndpoint(Endpoint[Instance]):
         instance.busy -= 1
         self.occupied -= 1
         was_stopped = attempt.release_ns < later(attempt.start_ns, attempt.request.service_ns)
-        if was_stopped and instance.number >= self.pool.standing:
+        if was_stopped and not instance.is_standing:
             instance.gone_ns = self.now
             self.admit_first()
         elif self.line:
@@ -239,7 +242,7 @@ class LaunchingEndpoint(Endpoint[Instance]):
 
     def kind_of(self, instance: Instance) -> Kind:
         """Whether it is a standing one or on demand."""
-        return self.standing if instance.number < self.pool.standing else self.on_demand
+        return self.standing if instance.is_standing else self.on_demand
 
     # The line.
 

@@ -1,4 +1,4 @@
-"""What a policy asks for when a point of its metric is published (model.md 4.2)."""
+"""What a policy asks for when a point of its metric is published (model.md 3.2, 4.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from simulator.engines.reference.metrics import Point
 from simulator.engines.reference.moments import later
-from simulator.engines.scaling import Adjustment, StepScaling, TargetTracking
+from simulator.engines.scaling import Adjustment, Missing, StepScaling, TargetTracking
 
 
 class Policy(ABC):
@@ -20,9 +20,10 @@ class Policy(ABC):
     def __init__(self, points: int) -> None:
         self._points: deque[Point] = deque(maxlen=points)
 
-    def record(self, point: Point) -> None:
-        """Take a point that is published."""
+    def record(self, point: Point) -> bool:
+        """Take a point that is published; whether it is taken, not passed over."""
         self._points.append(point)
+        return True
 
     def is_run(self, length: int, holds: Callable[[float], bool]) -> bool:
         """Whether the last points, so many, are all there and of each value something holds."""
@@ -51,6 +52,14 @@ class Tracking(Policy):
         super().__init__(max(policy.points_out, policy.points_in))
         self._policy = policy
 
+    def record(self, point: Point) -> bool:
+        """A period in which nobody had a place is missing, 0 or passed over (model.md 3.2)."""
+        if point.is_unused and self._policy.missing is Missing.IGNORE:
+            return False
+        if point.is_unused and self._policy.missing is Missing.ZERO:
+            point = point._replace(value=0.0, load=0.0)
+        return super().record(point)
+
     def asks(self, capacity: int, now_ns: int, changed_ns: int | None) -> int | None:
         """More for a run of points above the target, less for one well below it and after the cooldown."""
         policy = self._policy
@@ -74,7 +83,7 @@ class Tracking(Policy):
         """Only with a run of its own below, unless it never scales in."""
         return not self._policy.scales_in or self.is_below()
 
-    def _instances_for(self, load: int) -> int:
+    def _instances_for(self, load: float) -> int:
         """Instances that bring a load to the target; 10⁻⁹ keeps a rounding error from asking for one more."""
         return math.ceil(load / self._policy.target - 1e-9)
 

@@ -1,18 +1,44 @@
-"""How capacity follows its load: scheduled actions, points and decisions at rank 40 of an instant (model.md 4.2)."""
+"""How capacity follows its load: actions, points and decisions at rank 40 of an instant (model.md 3.2, 4.2)."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from simulator.engines.ledger import Calendar, InstanceRow, Ledger
 from simulator.engines.reference.metrics import Gauge, Point
 from simulator.engines.reference.moments import Life, Moment, Rank, later
 from simulator.engines.reference.policies import Policy, Stepping, Tracking
-from simulator.engines.reference.standing import Instance, StandingEndpoint
-from simulator.engines.scaling import Scaling, StepScaling, TargetTracking
+from simulator.engines.scaling import Metric, Scaling, StepScaling, TargetTracking
 from simulator.engines.tables import LaunchTimes
+
+#: The instances of an endpoint.
+One = TypeVar("One", bound=InstanceRow)
+
+
+class ScaledEndpoint(Protocol[One]):
+    """What scaling has to know of an endpoint: the instances in service, and how they come and go."""
+
+    env: Calendar
+    ledger: Ledger
+    in_service: list[One]
+
+    @property
+    def now(self) -> int:
+        """The present instant, ns since the start of the run."""
+
+    def new_instance(self, launch_ns: int, ready_ns: int) -> One:
+        """The next instance, not yet in service."""
+
+    def put_in_service(self, instance: One) -> None:
+        """It is ready."""
+
+    def drain(self) -> None:
+        """Take the highest-numbered instance out of service."""
 
 
 @dataclass(eq=False)
@@ -24,25 +50,33 @@ class Watch:
     points: deque[tuple[int, Point]] = field(default_factory=deque)
 
 
-class Scaler:
+class Scaler(Generic[One]):
     """What changes the capacity of an endpoint.
 
     Parameters
     ----------
-    endpoint : StandingEndpoint
+    endpoint : ScaledEndpoint
         Nothing has happened on it yet.
     scaling : Scaling
         Rules.
     launch_times : LaunchTimes
         [ns]
+    gauge_of : callable
+        What measures a metric on the endpoint.
     """
 
-    def __init__(self, endpoint: StandingEndpoint, scaling: Scaling, launch_times: LaunchTimes) -> None:
+    def __init__(
+        self,
+        endpoint: ScaledEndpoint[One],
+        scaling: Scaling,
+        launch_times: LaunchTimes,
+        gauge_of: Callable[[Metric], Gauge],
+    ) -> None:
         self._endpoint = endpoint
         self._scaling = scaling
         self._minimum, self._maximum = scaling.minimum, scaling.maximum
         self._actions = deque(action for action in scaling.actions if action.at_ns < scaling.horizon_ns)
-        self._starting: set[Instance] = set()
+        self._starting: set[One] = set()
         #: When the last change of capacity was complete.
         self._changed_ns: int | None = None
         self._launch_times = launch_times
@@ -50,7 +84,7 @@ class Scaler:
         self._launches = 0
         self._watches = []
         for given in scaling.policies:
-            watch = Watch(Gauge(given.metric, endpoint), _policy_of(given))
+            watch = Watch(gauge_of(given.metric), _policy_of(given))
             self._watches.append(watch)
             endpoint.env.process(self._sampling(watch, given.period_ns, given.delay_ns))
         for action in self._actions:
@@ -88,10 +122,9 @@ class Scaler:
         self._move_within_bounds()
 
         due = [watch for watch in self._watches if watch.points and watch.points[0][0] <= now_ns]
-        for watch in due:
-            watch.policy.record(watch.points.popleft()[1])
-        if due:
-            self._decide([watch.policy for watch in due])
+        asked = [watch.policy for watch in due if watch.policy.record(watch.points.popleft()[1])]
+        if asked:
+            self._decide(asked)
 
     def _move_within_bounds(self) -> None:
         """Capacity into minimum and maximum, if it may be changed now; else once the last instance is ready."""
@@ -138,7 +171,7 @@ class Scaler:
         self._endpoint.ledger.change(self._endpoint.now, capacity)
         return complete_ns
 
-    def _launch(self) -> Instance:
+    def _launch(self) -> One:
         """A new instance, in service after its launch time."""
         if self._launches == len(self._times_ns):
             self._times_ns = self._launch_times(max(16, 2 * self._launches))
@@ -150,7 +183,7 @@ class Scaler:
         self._endpoint.env.process(self._startup(instance))
         return instance
 
-    def _startup(self, instance: Instance) -> Life:
+    def _startup(self, instance: One) -> Life:
         """From launch to service; with the last one ready, bounds that were out of reach are moved into."""
         yield Moment(self._endpoint.env, instance.ready_ns, Rank.READY, instance.number)
         self._starting.remove(instance)

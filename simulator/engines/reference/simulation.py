@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from simulator.engines.pool import Pool
 from simulator.engines.reference.batches import BatchingEndpoint
 from simulator.engines.reference.endpoint import Endpoint
 from simulator.engines.reference.launching import LaunchingEndpoint
+from simulator.engines.reference.metrics import LoadGauge, UtilizationGauge
 from simulator.engines.reference.population import Clients
+from simulator.engines.reference.provisioned import ProvisionedEndpoint
 from simulator.engines.reference.quota import QuotaEndpoint
 from simulator.engines.reference.scaling import Scaler
 from simulator.engines.reference.standing import StandingEndpoint
+from simulator.engines.scaling import Scaling
 from simulator.engines.tables import Demand, LaunchTimes, Run, Settled
 
 
@@ -125,14 +129,24 @@ class Simulation:
 def _endpoint_of(pool: Pool, launch_times: LaunchTimes | None) -> Endpoint[Any]:
     """The endpoint that follows the rules of a pool."""
     if pool.launches:
-        return LaunchingEndpoint(pool)
+        return _provisioned(pool, pool.scaling, launch_times) if pool.scaling else LaunchingEndpoint(pool)
     if pool.quota:
         return QuotaEndpoint(pool)
     endpoint = BatchingEndpoint(pool) if pool.batching else StandingEndpoint(pool)
     if pool.scaling:
         if launch_times is None:
             raise ValueError("a pool that scales needs launch times")
-        Scaler(endpoint, pool.scaling, launch_times)
+        Scaler(endpoint, pool.scaling, launch_times, partial(LoadGauge, endpoint=endpoint))
+    return endpoint
+
+
+def _provisioned(pool: Pool, scaling: Scaling, launch_times: LaunchTimes | None) -> ProvisionedEndpoint:
+    """The endpoint of a pool that launches and whose standing instances follow their load."""
+    if launch_times is None:
+        raise ValueError("a pool that scales needs launch times")
+    endpoint = ProvisionedEndpoint(pool)
+    gauge_of = partial(UtilizationGauge, endpoint=endpoint, counts_spillover=scaling.counts_spillover)
+    Scaler(endpoint, scaling, launch_times, gauge_of)
     return endpoint
 
 
