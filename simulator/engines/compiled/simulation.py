@@ -11,6 +11,7 @@ from simulator.engines.compiled.central_queue import CentralQueue
 from simulator.engines.compiled.instance_queues import InstanceQueues
 from simulator.engines.compiled.launching_calendar import LaunchingCalendar
 from simulator.engines.compiled.on_demand import OnDemand
+from simulator.engines.compiled.quota import QuotaPool
 from simulator.engines.compiled.rows import all_throttled
 from simulator.engines.compiled.standing_calendar import StandingCalendar
 from simulator.engines.pool import Pool, Routing
@@ -157,6 +158,8 @@ def engine_of(
         return OnDemand(pool, room) if pool.is_plain else LaunchingCalendar(pool, launch_times, first_sends_ns, room)
     if pool.is_plain:
         return Standing(pool, room)
+    if pool.quota is not None:
+        return QuotaPool(pool, first_sends_ns, room)
     return StandingCalendar(pool, launch_times, first_sends_ns, room)
 
 
