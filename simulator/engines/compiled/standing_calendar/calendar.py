@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
 from simulator.engines.compiled.moments import ORDER, WHO, keep_moments, ranks_of
+from simulator.engines.compiled.scaling import NEVER, Scaler
 from simulator.engines.compiled.standing_calendar.ending import RETRY
 from simulator.engines.compiled.standing_calendar.held import HeldRequests
 from simulator.engines.compiled.standing_calendar.instances import Fleet, whole
 from simulator.engines.compiled.standing_calendar.rules import rules_of
-from simulator.engines.compiled.standing_calendar.scaler import NEVER, Scaler
 from simulator.engines.compiled.standing_calendar.serving import DONE, STOPPED, run_calendar
 from simulator.engines.compiled.standing_calendar.state import (
     FIRST,

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from simulator.engines.compiled.outstanding import outstanding
+from simulator.engines.compiled.scaling.points import Point
+from simulator.engines.compiled.standing_calendar.points import begin_series, points_sampled
 from simulator.engines.compiled.standing_calendar.state import (
     BUSY,
     DRAINING,
+    ENDS_AT,
     FREE,
     GONE,
     HELD,
@@ -20,14 +23,17 @@ from simulator.engines.compiled.standing_calendar.state import (
     LOAD,
     NOW,
     NUMBERED,
+    PERIOD,
     POSITION,
     READY,
+    SAMPLE_AT,
     SERVING,
     STARTING,
     State,
     empty_instances,
 )
 from simulator.engines.pool import Pool, Routing
+from simulator.engines.scaling import StepScaling, TargetTracking
 from simulator.engines.tables import NONE, Instances
 from simulator.units import FOREVER
 
@@ -101,6 +107,24 @@ class Fleet:
             if instances[row, HELD] == 0:
                 instances[row, GONE] = now_ns
         self._follow()
+
+    def begin_sampling(self, policies: tuple[TargetTracking | StepScaling, ...]) -> None:
+        """Let the first period of every policy begin."""
+        begin_series(self.state, policies)
+
+    def take_samples(self) -> list[tuple[int, Point | None]]:
+        """What was sampled since the last call."""
+        return points_sampled(self.state)
+
+    @property
+    def sampled_ns(self) -> int:
+        """The last instant at which anything was sampled [ns]."""
+        series = self.state.series
+        return int((series[:, ENDS_AT] - series[:, PERIOD]).max(initial=0))
+
+    def stop_sampling(self) -> None:
+        """Nothing is published any more."""
+        self.state.counts[SAMPLE_AT] = FOREVER
 
     def given_back(self, *, is_last: bool = False) -> tuple[list[int], list[int], Instances]:
         """Launches since the last call; numbers and rows of the instances that are gone since, or of all at the end."""

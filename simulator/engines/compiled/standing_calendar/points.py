@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import NamedTuple
-
+from simulator.engines.compiled.scaling.points import Point
 from simulator.engines.compiled.standing_calendar.kernels import rule
 from simulator.engines.compiled.standing_calendar.state import (
     ATTEMPTS,
@@ -65,24 +63,6 @@ def sample_points(state: State) -> None:
     counts[SAMPLE_AT] = next_ns
 
 
-class Point(NamedTuple):
-    """What is known of one period.
-
-    Parameters
-    ----------
-    value : float or None
-        None if it is missing.
-    load : int
-        What the value would be per instance.
-    in_service : int
-        Instances, at the end.
-    """
-
-    value: float | None
-    load: int
-    in_service: int
-
-
 def begin_series(state: State, policies: tuple[TargetTracking | StepScaling, ...]) -> None:
     """Let the first period of every policy begin."""
     for row, policy in zip(state.series, policies, strict=True):
@@ -90,34 +70,26 @@ def begin_series(state: State, policies: tuple[TargetTracking | StepScaling, ...
         state.counts[SAMPLE_AT] = min(state.counts[SAMPLE_AT], policy.period_ns)
 
 
-class Series:
-    """The points of one policy that were sampled and are not yet published."""
+def points_sampled(state: State) -> list[tuple[int, Point | None]]:
+    """The points of all samples, which are forgotten: number of the policy, and its point; none is passed over."""
+    count = int(state.counts[SAMPLES])
+    state.counts[SAMPLES] = 0
+    metrics = state.series[:, METRIC].tolist()
+    samples, shares = state.samples[:count].tolist(), state.sampled_shares[:count].tolist()
+    return [
+        (policy, _point_of(metrics[policy], load, serving, share))
+        for (policy, load, serving), share in zip(samples, shares, strict=True)
+    ]
 
-    def __init__(self, metric: Metric, period_ns: int, delay_ns: int) -> None:
-        self._metric = metric
-        self._period_ns = period_ns
-        self._sampled: deque[Point] = deque()
-        #: When the next point is published. [ns]
-        self.publication_ns = period_ns + delay_ns
 
-    def publication_in(self, points: int) -> int:
-        """When the so many-th point from now on is published, from 1 [ns]."""
-        return self.publication_ns + (points - 1) * self._period_ns
-
-    def add(self, load: int, serving: int, share: float) -> None:
-        """A sample of the calendar."""
-        value: float | None
-        if self._metric is Metric.INVOCATIONS_PER_INSTANCE:
-            value = share if serving else None
-        elif self._metric is Metric.CONCURRENT_REQUESTS_PER_INSTANCE:
-            value = load / serving if serving else None
-        elif self._metric is Metric.BACKLOG_PER_INSTANCE:
-            value = load / max(1, serving)
-        else:
-            value = float(load)
-        self._sampled.append(Point(value, load, serving))
-
-    def publish(self) -> Point:
-        """The next point, which must have been sampled."""
-        self.publication_ns += self._period_ns
-        return self._sampled.popleft()
+def _point_of(metric: int, load: int, serving: int, share: float) -> Point:
+    value: float | None
+    if metric == Metric.INVOCATIONS_PER_INSTANCE:
+        value = share if serving else None
+    elif metric == Metric.CONCURRENT_REQUESTS_PER_INSTANCE:
+        value = load / serving if serving else None
+    elif metric == Metric.BACKLOG_PER_INSTANCE:
+        value = load / max(1, serving)
+    else:
+        value = float(load)
+    return Point(value, load, serving)

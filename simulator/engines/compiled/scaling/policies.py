@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import NamedTuple
 
-from simulator.engines.compiled.standing_calendar.points import Point
+from simulator.engines.compiled.scaling.points import Point
 from simulator.engines.scaling import Adjustment, StepScaling, TargetTracking
 
 #: Points below this part of the target let target tracking scale in (model.md 4.2; aws-facts 5.3).
@@ -20,7 +20,7 @@ class Tracker:
 
     def __init__(self, policy: TargetTracking) -> None:
         self._policy = policy
-        self._loads: deque[int] = deque(maxlen=policy.points_in)
+        self._loads: deque[float] = deque(maxlen=policy.points_in)
         # Lengths of the runs of points that end with the last one: above the target; low; low and in service.
         self._above = self._low = self._low_in_service = 0
 
@@ -61,7 +61,7 @@ class Tracker:
             return wanted if is_calm and wanted < capacity else None
         return None
 
-    def _instances_for(self, load: int) -> int:
+    def _instances_for(self, load: float) -> int:
         return math.ceil(load / self._policy.target - _SLACK)
 
 

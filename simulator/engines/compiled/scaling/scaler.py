@@ -8,15 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engines.compiled.standing_calendar.instances import Fleet
-from simulator.engines.compiled.standing_calendar.points import Series, begin_series
-from simulator.engines.compiled.standing_calendar.policies import Stepper, Tracker
-from simulator.engines.compiled.standing_calendar.state import (
-    ENDS_AT,
-    PERIOD,
-    SAMPLE_AT,
-    SAMPLES,
-)
+from simulator.engines.compiled.scaling.fleet import Fleet
+from simulator.engines.compiled.scaling.points import Series
+from simulator.engines.compiled.scaling.policies import Stepper, Tracker
 from simulator.engines.scaling import Scaling, TargetTracking
 from simulator.engines.tables import Changes, LaunchTimes
 from simulator.units import FOREVER
@@ -50,9 +44,9 @@ class Scaler:
         self._changes: list[tuple[int, int]] = []
         self._durations = _durations(launch_times)
         self._policies: list[tuple[Series, Tracker | Stepper]] = []
-        begin_series(fleet.state, scaling.policies)
+        fleet.begin_sampling(scaling.policies)
         for policy in scaling.policies:
-            series = Series(policy.metric, policy.period_ns, policy.delay_ns)
+            series = Series(policy.period_ns, policy.delay_ns)
             self._policies.append((series, Tracker(policy) if isinstance(policy, TargetTracking) else Stepper(policy)))
         self.next = self._next()
 
@@ -70,13 +64,11 @@ class Scaler:
 
     def make_room(self) -> None:
         """Take the samples off the calendar; points that were published by the last of them are passed over."""
-        state = self._fleet.state
-        last_ns = int((state.series[:, ENDS_AT] - state.series[:, PERIOD]).max())
+        last_ns = self._fleet.sampled_ns
         self._take_samples()
         self._publish(last_ns - 1)
         if last_ns >= self._horizon_ns:
-            # Nothing is published any more.
-            state.counts[SAMPLE_AT] = FOREVER
+            self._fleet.stop_sampling()
 
     def changes(self) -> Changes:
         """Changes of capacity since the last call."""
@@ -114,12 +106,8 @@ class Scaler:
 
     def _take_samples(self) -> None:
         """Hand what was sampled to the series."""
-        state = self._fleet.state
-        count = int(state.counts[SAMPLES])
-        shares = state.sampled_shares[:count].tolist()
-        for (policy, load, serving), share in zip(state.samples[:count].tolist(), shares, strict=True):
-            self._policies[policy][0].add(load, serving, share)
-        state.counts[SAMPLES] = 0
+        for policy, point in self._fleet.take_samples():
+            self._policies[policy][0].add(point)
 
     def _publish(self, now_ns: int) -> list[Tracker | Stepper]:
         """The policies of which a point is published now; points before now are taken too.
@@ -130,9 +118,12 @@ class Scaler:
         last_ns = min(now_ns, self._horizon_ns - 1)
         for series, policy in self._policies:
             while series.publication_ns <= last_ns:
-                if series.publication_ns == now_ns:
-                    published.append(policy)
-                policy.take(series.publish())
+                is_now = series.publication_ns == now_ns
+                point = series.publish()
+                if point is not None:
+                    policy.take(point)
+                    if is_now:
+                        published.append(policy)
         return published
 
     def _decide(self, policies: list[Tracker | Stepper], now_ns: int) -> None:
