@@ -318,7 +318,12 @@ FAULTS = [
     # What is done.
     Fault(SCALING, "the smallest wins", "wanted = max(brought.values())", "wanted = min(brought.values())"),
     Fault(SCALING, "in without asking the others", "if wanted < before and not all(", "if wanted < 0 and not all("),
-    Fault(SCALING, "the lowest number drains", "self.in_service.pop()", "self.in_service.pop(0)"),
+    Fault(
+        SCALING,
+        "the lowest number drains",
+        "self.in_service.pop()\n        instance.is_draining = True\n        if self.is_central:",
+        "self.in_service.pop(0)\n        instance.is_draining = True\n        if self.is_central:",
+    ),
     Fault(
         SCALING,
         "a draining instance takes from the central queue",

@@ -37,6 +37,11 @@ class Instance(InstanceRow):
     is_draining: bool = False
 
 
+def standing_instance(number: int, launch_ns: int = 0, ready_ns: int = 0) -> Instance:
+    """A standing instance, never used."""
+    return Instance(number, launch_ns, ready_ns, idle_since=(NONE, NONE, number), is_standing=True)
+
+
 @dataclass
 class Kind:
     """The instances of a kind that are in service and have a free place, by number.
@@ -62,7 +67,7 @@ class LaunchingEndpoint(Endpoint[Instance]):
         self.starting: dict[int, Instance] = {}
         self.order_of_idling = count()
         for number in range(pool.standing):
-            self.standing.idle[number] = Instance(number, idle_since=(NONE, NONE, number), is_standing=True)
+            self.standing.idle[number] = standing_instance(number)
             self.ledger.launch(self.standing.idle[number])
 
     def begin(self, first: Request) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 from simulator.engines.ledger import Attempt
 from simulator.engines.pool import Pool
-from simulator.engines.reference.launching import Instance, LaunchingEndpoint
+from simulator.engines.reference.launching import Instance, LaunchingEndpoint, standing_instance
 from simulator.engines.reference.moments import Life
-from simulator.engines.tables import NONE
 
 
 class ProvisionedEndpoint(LaunchingEndpoint):
@@ -33,8 +32,7 @@ class ProvisionedEndpoint(LaunchingEndpoint):
 
     def new_instance(self, launch_ns: int, ready_ns: int) -> Instance:
         """The next standing instance, not yet in service; it waits for nobody, and nobody for it."""
-        number = self.ledger.instances
-        instance = Instance(number, launch_ns, ready_ns, idle_since=(NONE, NONE, number), is_standing=True)
+        instance = standing_instance(self.ledger.instances, launch_ns, ready_ns)
         self.ledger.launch(instance, is_provisioned=True)
         return instance
 
