@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.engines.pool import Pool
 from simulator.engines.reference.batches import BatchingEndpoint
 from simulator.engines.reference.endpoint import Endpoint
+from simulator.engines.reference.jobs import JobEndpoint
 from simulator.engines.reference.launching import LaunchingEndpoint
 from simulator.engines.reference.metrics import LoadGauge, UtilizationGauge
 from simulator.engines.reference.population import Clients
@@ -132,6 +133,8 @@ def _endpoint_of(pool: Pool, launch_times: LaunchTimes | None) -> Endpoint[Any]:
         return _provisioned(pool, pool.scaling, launch_times) if pool.scaling else LaunchingEndpoint(pool)
     if pool.quota:
         return QuotaEndpoint(pool)
+    if pool.jobs:
+        return JobEndpoint(pool, launch_times)
     endpoint = BatchingEndpoint(pool) if pool.batching else StandingEndpoint(pool)
     if pool.scaling:
         if launch_times is None:
