@@ -56,6 +56,8 @@ class Tally:
         Percentiles to report.
     keep : int
         Completed requests up to which percentiles are exact.
+    shares_a_limit : bool
+        Whether requests are also turned away at a limit that other pools share, while places of this one are free.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class Tally:
         limits_ns: Sequence[int] = (),
         levels: Sequence[Level] = LEVELS,
         keep: int = KEPT,
+        shares_a_limit: bool = False,
     ) -> None:
         self._pool = pool
+        self._shares_a_limit = shares_a_limit
         self._from_ns, self._until_ns = from_ns, until_ns
         self._levels = tuple(sorted(set(levels)))
         billing = Billing(granularity_ns, billed_overhead_ns, bills_startup, bills_instances)
@@ -114,6 +118,7 @@ class Tally:
         limits_ns: Sequence[int] = (),
         levels: Sequence[Level] = LEVELS,
         pool: Pool | None = None,
+        shares_a_limit: bool = False,
     ) -> Tally:
         """Tally of an endpoint by its own rules of latency and billing; parameters as those of the class.
 
@@ -131,6 +136,7 @@ class Tally:
             bills_instances=billing.of_instances,
             limits_ns=limits_ns,
             levels=levels,
+            shares_a_limit=shares_a_limit,
         )
 
     def add(self, settled: Settled) -> None:
@@ -194,7 +200,7 @@ class Tally:
         """Whether a measured request found every place occupied."""
         counts = self._sums.counts
         if self._pool.launches:
-            return bool(counts[added.THROTTLED + Reason.CONCURRENCY])
+            return not self._shares_a_limit and bool(counts[added.THROTTLED + Reason.CONCURRENCY])
         if self._pool.routing is not Routing.CENTRAL_QUEUE:
             return False
         return bool(counts[added.WAITED] or counts[added.THROTTLED + Reason.QUEUE_FULL])
