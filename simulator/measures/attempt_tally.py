@@ -146,12 +146,13 @@ class AttemptTally:
             return
         found, n = self.found, len(settled.demand)
         of_cold = attempts.where(cold)
-        begin_ns, end_ns = made.starting(self._pool, of_cold, settled.demand)
-        found.cold += len(cold)
-        found.failed += int(((of_cold.start_ns == NONE) & (of_cold.instance != NONE)).sum())
-        found.startup_ns += total(end_ns - begin_ns)
-        some = begin_ns < end_ns
-        self._add_peak(begin_ns[some], end_ns[some], -1)
+        if self._pool.launches:  # else a model was loaded, on an instance that was there
+            begin_ns, end_ns = made.starting(self._pool, of_cold, settled.demand)
+            found.cold += len(cold)
+            found.failed += int(((of_cold.start_ns == NONE) & (of_cold.instance != NONE)).sum())
+            found.startup_ns += total(end_ns - begin_ns)
+            some = begin_ns < end_ns
+            self._add_peak(begin_ns[some], end_ns[some], -1)
         completed = (cold < n) & (of_cold.row >= first) & (of_cold.outcome == Outcome.COMPLETED)
         found.penalty_ns += total((of_cold.start_ns - of_cold.at_ns)[completed])
 
