@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.distributions import Distribution, DurationDistribution, Sampler, SizeDistribution
-from simulator.endpoints import Endpoint, OnDemand, OnInstances
+from simulator.endpoints import Endpoint, OnDemand, autoscaling_of
 from simulator.engines.clients import Patience
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import Demand, LaunchTimes
@@ -101,9 +101,10 @@ def launch_times(scenario: Scenario, endpoint: str, replication: int = 0) -> Lau
     """
     scenario = scenario.realised(replication)
     chosen = scenario.endpoint(endpoint)
-    if not isinstance(chosen, OnInstances) or chosen.autoscaling is None:
+    follows = autoscaling_of(chosen)
+    if follows is None:
         return None
-    return _Launches(chosen.autoscaling.launch_time, Streams(scenario.seed, replication))
+    return _Launches(follows.time_to_serve, Streams(scenario.seed, replication))
 
 
 class _Launches:

@@ -10,8 +10,10 @@ from typing import Annotated
 from pydantic import Discriminator
 
 from simulator.endpoints.asynchronous import Asynchronous
+from simulator.endpoints.autoscaling import autoscaling_of
 from simulator.endpoints.container import Container
 from simulator.endpoints.function import Function
+from simulator.endpoints.managed_api import ManagedApi
 from simulator.endpoints.on_demand import OnDemand
 from simulator.endpoints.on_instances import OnInstances
 from simulator.endpoints.real_time import RealTime
@@ -19,16 +21,18 @@ from simulator.endpoints.run_length import RunLength
 from simulator.endpoints.serverless import Serverless
 
 #: Any kind of endpoint.
-Endpoint = Annotated[Serverless | RealTime | Asynchronous | Function | Container, Discriminator("kind")]
+Endpoint = Annotated[Serverless | RealTime | Asynchronous | Function | Container | ManagedApi, Discriminator("kind")]
 
 __all__ = [
     "Asynchronous",
     "Container",
     "Endpoint",
     "Function",
+    "ManagedApi",
     "OnDemand",
     "OnInstances",
     "RealTime",
     "RunLength",
     "Serverless",
+    "autoscaling_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Final, Literal
 
@@ -105,37 +106,34 @@ class Schedule(BaseModel):
             day += 1
 
 
-class Autoscaling(BaseModel):
-    """What changes the number of instances (model.md 4.2).
-
-    Parameters
-    ----------
-    min_capacity, max_capacity : int
-        Bounds of the number of instances; they hold the initial one.
-    policies : tuple of policies
-        Target tracking and step scaling; the largest number that any asks for wins.
-    scheduled_actions : tuple of Schedule
-        Of those at one instant the later ones overrule the earlier.
-    launch_time : duration distribution
-        From the launch of an instance until it is in service. [s]
-    while_updating : {"wait", "scale_out"}
-        Whether capacity may grow while an instance is starting.
-    """
+class FollowsLoad(BaseModel, ABC):
+    """What all blocks have that change a capacity; parameters as those of `Autoscaling`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_capacity: Capacity = Field(1, description="Fewest instances.")
     max_capacity: Annotated[int, Field(strict=True, ge=1)] = Field(description="Most instances.")
-    policies: tuple[Policy, ...] = Field((), description="What asks for more or fewer instances.")
+    policies: tuple[Any, ...] = Field((), description="What asks for more or fewer instances.")
     scheduled_actions: tuple[Schedule, ...] = Field((), description="New bounds at times of day.")
-    launch_time: DurationDistribution = Field(
-        default=DEFAULT_LAUNCH_TIME,
-        validate_default=True,
-        description="From the launch of an instance until it is in service.",
-    )
-    while_updating: Literal["wait", "scale_out"] = Field(
-        "wait", description="Whether more may be launched while an instance is starting. Not published by AWS."
-    )
+
+    @property
+    @abstractmethod
+    def time_to_serve(self) -> DurationDistribution:
+        """From a launch by scaling until the instance is in service [s]."""
+
+    @property
+    @abstractmethod
+    def grows_while_updating(self) -> bool:
+        """Whether capacity may grow while an instance is starting."""
+
+    @abstractmethod
+    def assumed(self) -> list[tuple[bool, str]]:
+        """Whether each thing is assumed, and the words for it."""
+
+    @property
+    def most(self) -> int:
+        """Greatest capacity that its bounds ever allow."""
+        return max([self.max_capacity, *(one.max_capacity or 0 for one in self.scheduled_actions)])
 
     @field_validator("max_capacity")
     @classmethod
@@ -162,8 +160,8 @@ class Autoscaling(BaseModel):
                 return number, f"makes min_capacity {least} and max_capacity {most}, which must not be less"
         return None
 
-    def scaling(self, run: RunLength) -> Scaling:
-        """What both engines know of it, in one run."""
+    def scaling(self, run: RunLength, *, counts_spillover: bool = True) -> Scaling:
+        """What both engines know of it, in one run; `counts_spillover` as that of `Scaling`."""
         actions = [(at_ns, self.scheduled_actions[number]) for at_ns, number in self.taken(run)]
         return Scaling(
             minimum=self.min_capacity,
@@ -171,8 +169,53 @@ class Autoscaling(BaseModel):
             horizon_ns=run.horizon_ns,
             policies=tuple(one.policy() for one in self.policies),
             actions=tuple(ScheduledAction(at_ns, one.min_capacity, one.max_capacity) for at_ns, one in actions),
-            grows_while_updating=self.while_updating == "scale_out",
+            grows_while_updating=self.grows_while_updating,
+            counts_spillover=counts_spillover,
         )
+
+
+def autoscaling_of(endpoint: object) -> FollowsLoad | None:
+    """What changes the number of instances of an endpoint of any kind, None if nothing does."""
+    block: FollowsLoad | None = getattr(endpoint, "autoscaling", None)
+    return block
+
+
+class Autoscaling(FollowsLoad):
+    """What changes the number of instances (model.md 4.2).
+
+    Parameters
+    ----------
+    min_capacity, max_capacity : int
+        Bounds of the number of instances; they hold the initial one.
+    policies : tuple of policies
+        Target tracking and step scaling; the largest number that any asks for wins.
+    scheduled_actions : tuple of Schedule
+        Of those at one instant the later ones overrule the earlier.
+    launch_time : duration distribution
+        From the launch of an instance until it is in service. [s]
+    while_updating : {"wait", "scale_out"}
+        Whether capacity may grow while an instance is starting.
+    """
+
+    policies: tuple[Policy, ...] = Field((), description="What asks for more or fewer instances.")
+    launch_time: DurationDistribution = Field(
+        default=DEFAULT_LAUNCH_TIME,
+        validate_default=True,
+        description="From the launch of an instance until it is in service.",
+    )
+    while_updating: Literal["wait", "scale_out"] = Field(
+        "wait", description="Whether more may be launched while an instance is starting. Not published by AWS."
+    )
+
+    @property
+    def time_to_serve(self) -> DurationDistribution:
+        """The launch time [s]."""
+        return self.launch_time
+
+    @property
+    def grows_while_updating(self) -> bool:
+        """As `while_updating` says."""
+        return self.while_updating == "scale_out"
 
     def assumed(self) -> list[tuple[bool, str]]:
         """Whether each thing is assumed, and the words for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -26,6 +26,7 @@ from simulator.endpoints.platforms import (
     payload_problems,
     without_default,
 )
+from simulator.endpoints.provisioned import ProvisionedScaling
 from simulator.endpoints.run_length import RunLength
 from simulator.engines.pool import Pool, TimeoutFrom
 from simulator.units import MemoryMB, Seconds, parse_duration
@@ -83,8 +84,13 @@ class Function(OnDemand):
         What of a request is billed: with its startup since 2025-08-01, for zip packages without it before.
     billing_granularity : float
         Billed time of a request is rounded up to a multiple of it. [s]
+    autoscaling : ProvisionedAutoscaling or None
+        None: provisioned concurrency stays.
     others : see `OnDemand`
     """
+
+    #: ProvisionedConcurrencyUtilization is of the provisioned instances alone (Lambda developer guide, metrics).
+    COUNTS_SPILLOVER: ClassVar[bool] = False
 
     kind: Literal["function"] = "function"
     architecture: Architecture = Field("x86", description="Each has its own prices.")
@@ -120,6 +126,7 @@ class Function(OnDemand):
     billing_granularity: Annotated[Seconds, Field(gt=0)] = Field(
         default="1ms", validate_default=True, description="Billed time of a request is rounded up to a multiple of it."
     )
+    autoscaling: ProvisionedScaling = Field(None, description="What changes provisioned_concurrency.")
 
     @field_validator("memory_size")
     @classmethod
@@ -140,7 +147,7 @@ class Function(OnDemand):
         return value
 
     def pool(self, run: RunLength | None = None) -> Pool:
-        """The pool that both engines simulate, whatever the run."""
+        """The pool that both engines simulate; the run has to be told where provisioned concurrency scales."""
         return Pool(
             standing=self.provisioned_concurrency,
             launches=True,
@@ -153,12 +160,13 @@ class Function(OnDemand):
             on_timeout=ON_TIMEOUT[self.on_timeout],
             request_rate=bucket_of(self.request_rate),
             launch_rate=bucket_of(self.launch_rate),
+            scaling=self.scaling(run),
         )
 
     def price_items(self) -> tuple[str, ...]:
         """Items of a price sheet that its bill needs."""
         families = ["duration"]
-        if self.provisioned_concurrency:
+        if self.may_keep_ready:
             families += ["provisioned_allocation", "provisioned_duration"]
         storage = ("function.ephemeral_storage",) if self.ephemeral_storage > LEAST_STORAGE else ()
         sized = (f"function.{family}.{self.architecture}" for family in families)
@@ -204,7 +212,7 @@ class Function(OnDemand):
                 "billed_time service: AWS Lambda bills the startup too since 2025-08-01",
             ),
             (
-                self.provisioned_concurrency > 0,
+                self.may_keep_ready,
                 "request_rate holds for all requests together: the one of provisioned concurrency alone is left out",
             ),
         ]

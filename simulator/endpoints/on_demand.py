@@ -8,9 +8,12 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from simulator.distributions import DurationDistribution
+from simulator.endpoints.autoscaling import autoscaling_of
 from simulator.endpoints.platforms import NONE, CountOrNone, DurationOrNone, Name, none_or_at_least
+from simulator.endpoints.run_length import RunLength
 from simulator.engines.clients import Patience
 from simulator.engines.pool import AtLimit, OnTimeout, Routing, WaitingRequests
+from simulator.engines.scaling import Scaling
 from simulator.units import FOREVER, Seconds, to_ns
 
 #: AWS Lambda, 29,746 requests of April to June 2020 (pacslab traces): 4 % cold after 600 to 630 s idle, 75 % after
@@ -73,6 +76,8 @@ class OnDemand(BaseModel):
 
     #: The field that says how many instances are kept ready.
     READY: ClassVar[str] = "provisioned_concurrency"
+    #: Whether the utilization that scaling watches counts the requests served on demand too.
+    COUNTS_SPILLOVER: ClassVar[bool] = True
 
     name: Name = Field(description="Names columns, figures and the baseline.")
     kind: str
@@ -111,13 +116,35 @@ class OnDemand(BaseModel):
         return int(getattr(self, self.READY))
 
     @property
+    def may_keep_ready(self) -> bool:
+        """Whether an instance is ever kept ready."""
+        return self.kept_ready > 0 or autoscaling_of(self) is not None
+
+    def scaling(self, run: RunLength | None) -> Scaling | None:
+        """What changes the number of instances kept ready in a run, None if nothing does.
+
+        Raises
+        ------
+        ValueError
+            If something does and the run is not told.
+        """
+        follows = autoscaling_of(self)
+        if follows is None:
+            return None
+        if run is None:
+            raise ValueError(f"{self.name} scales: its pool depends on the run")
+        return follows.scaling(run, counts_spillover=self.COUNTS_SPILLOVER)
+
+    @property
     def places(self) -> int:
         """Requests that one instance serves at once."""
         return int(getattr(self, "requests_per_instance", 1))
 
     def assumptions(self) -> list[str]:
         """What is assumed where nothing is published: the rules, and every such field that has its default value."""
-        return [text for applies, text in self._assumed() if applies]
+        follows = autoscaling_of(self)
+        scaling = [] if follows is None else follows.assumed()
+        return [text for applies, text in [*self._assumed(), *scaling] if applies]
 
     def _assumed(self) -> list[tuple[bool, str]]:
         """Whether each thing is assumed, and the words for it."""

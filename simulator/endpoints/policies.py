@@ -94,28 +94,11 @@ class _Policy(BaseModel):
         return value
 
 
-class TargetTrackingPolicy(_Policy):
-    """A policy that keeps a metric of each instance at a target.
+class Tracking(_Policy):
+    """What all target tracking policies have; parameters as those of `TargetTrackingPolicy`."""
 
-    Parameters
-    ----------
-    metric : str
-        `invocations_per_instance` (a minute), `concurrent_requests_per_instance` (of high resolution) or
-        `backlog_per_instance`.
-    target : float
-        More than 0.
-    period, publication_delay : float
-        Length of the time that a point covers, and from its end until it is known. [s]
-    datapoints_out, datapoints_in : int
-        Points in a row above the target, and below 90 % of it. 1 or more.
-    scale_in_cooldown : float
-        [s]
-    disable_scale_in : bool
-        Whether it only ever asks for more.
-    """
-
-    kind: Literal["target_tracking"] = "target_tracking"
-    metric: TargetMetric = Field(description="What is kept at the target.")
+    kind: str
+    metric: str
     target: Annotated[Number, Field(gt=0)] = Field(description="For each instance; of invocations in each period.")
     period: Annotated[Seconds, following(_period)] = Field(
         default=None,
@@ -141,10 +124,15 @@ class TargetTrackingPolicy(_Policy):
     )
     disable_scale_in: Annotated[bool, Field(strict=True)] = Field(False, description="Whether it only asks for more.")
 
+    @property
+    def watched(self) -> Metric:
+        """The metric that both engines know."""
+        return METRICS[self.metric]
+
     def policy(self) -> TargetTracking:
         """The policy that both engines know."""
         return TargetTracking(
-            metric=METRICS[self.metric],
+            metric=self.watched,
             target=self.target,
             period_ns=to_ns(self.period),
             delay_ns=to_ns(self.publication_delay),
@@ -153,6 +141,30 @@ class TargetTrackingPolicy(_Policy):
             scale_in_cooldown_ns=to_ns(self.scale_in_cooldown),
             scales_in=not self.disable_scale_in,
         )
+
+
+class TargetTrackingPolicy(Tracking):
+    """A policy that keeps a metric of each instance at a target.
+
+    Parameters
+    ----------
+    metric : str
+        `invocations_per_instance` (a minute), `concurrent_requests_per_instance` (of high resolution) or
+        `backlog_per_instance`.
+    target : float
+        More than 0.
+    period, publication_delay : float
+        Length of the time that a point covers, and from its end until it is known. [s]
+    datapoints_out, datapoints_in : int
+        Points in a row above the target, and below 90 % of it. 1 or more.
+    scale_in_cooldown : float
+        [s]
+    disable_scale_in : bool
+        Whether it only ever asks for more.
+    """
+
+    kind: Literal["target_tracking"] = "target_tracking"
+    metric: TargetMetric = Field(description="What is kept at the target.")
 
 
 class StepAdjustment(BaseModel):
@@ -187,30 +199,11 @@ class StepAdjustment(BaseModel):
         return Step(lower, upper, self.change)
 
 
-class StepScalingPolicy(_Policy):
-    """A policy that changes capacity by how far a metric is beyond a threshold.
+class Stepping(_Policy):
+    """What all step scaling policies have; parameters as those of `StepScalingPolicy`."""
 
-    Parameters
-    ----------
-    metric : str
-        Any.
-    threshold : float
-    direction : {"above", "below"}
-        Whether points at or above the threshold count, or at or below it.
-    adjustment : {"change_in_capacity", "exact_capacity", "percent_change_in_capacity"}
-        What the change of a step means.
-    steps : tuple of StepAdjustment
-        At least one; without overlaps.
-    min_magnitude : int
-        Least instances by which a per cent changes. 1 or more.
-    datapoints : int
-        Points in a row. 1 or more.
-    period, publication_delay, cooldown : float
-        [s]
-    """
-
-    kind: Literal["step_scaling"] = "step_scaling"
-    metric: MetricName = Field(description="What is compared with the threshold.")
+    kind: str
+    metric: str
     threshold: Number = Field(description="Of the metric.")
     direction: Literal["above", "below"] = Field("above", description="Which points count; the threshold itself does.")
     adjustment: Literal["change_in_capacity", "exact_capacity", "percent_change_in_capacity"] = Field(
@@ -248,10 +241,15 @@ class StepScalingPolicy(_Policy):
             raise ValueError("a change below 0 is not allowed with adjustment exact_capacity")
         return steps
 
+    @property
+    def watched(self) -> Metric:
+        """The metric that both engines know."""
+        return METRICS[self.metric]
+
     def policy(self) -> StepScaling:
         """The policy that both engines know."""
         return StepScaling(
-            metric=METRICS[self.metric],
+            metric=self.watched,
             threshold=self.threshold,
             above=self.direction == "above",
             steps=tuple(one.step() for one in self.steps),
@@ -262,6 +260,32 @@ class StepScalingPolicy(_Policy):
             delay_ns=to_ns(self.publication_delay),
             cooldown_ns=to_ns(self.cooldown),
         )
+
+
+class StepScalingPolicy(Stepping):
+    """A policy that changes capacity by how far a metric is beyond a threshold.
+
+    Parameters
+    ----------
+    metric : str
+        Any.
+    threshold : float
+    direction : {"above", "below"}
+        Whether points at or above the threshold count, or at or below it.
+    adjustment : {"change_in_capacity", "exact_capacity", "percent_change_in_capacity"}
+        What the change of a step means.
+    steps : tuple of StepAdjustment
+        At least one; without overlaps.
+    min_magnitude : int
+        Least instances by which a per cent changes. 1 or more.
+    datapoints : int
+        Points in a row. 1 or more.
+    period, publication_delay, cooldown : float
+        [s]
+    """
+
+    kind: Literal["step_scaling"] = "step_scaling"
+    metric: MetricName = Field(description="What is compared with the threshold.")
 
 
 class WakePolicy(_Policy):

@@ -37,6 +37,7 @@ from simulator.endpoints.platforms import (
     platform_of,
     without_default,
 )
+from simulator.endpoints.provisioned import ProvisionedScaling
 from simulator.endpoints.run_length import RunLength
 from simulator.engines.pool import Pool, TimeoutFrom
 from simulator.prices import items
@@ -86,6 +87,8 @@ class Serverless(OnDemand):
         What of a request is billed.
     billing_granularity : float
         Billed time of a request is rounded up to a multiple of it. [s]
+    autoscaling : ProvisionedAutoscaling or None
+        None: provisioned concurrency stays. It needs one request per instance, `throttle` and `bound`.
     others : see `OnDemand`
     """
 
@@ -134,6 +137,7 @@ class Serverless(OnDemand):
     billing_granularity: Annotated[Seconds, Field(gt=0)] = Field(
         default="1ms", validate_default=True, description="Billed time of a request is rounded up to a multiple of it."
     )
+    autoscaling: ProvisionedScaling = Field(None, description="What changes provisioned_concurrency.")
 
     @field_validator("memory_size")
     @classmethod
@@ -211,7 +215,7 @@ class Serverless(OnDemand):
         return value
 
     def pool(self, run: RunLength | None = None) -> Pool:
-        """The pool that both engines simulate, whatever the run."""
+        """The pool that both engines simulate; the run has to be told where provisioned concurrency scales."""
         return Pool(
             standing=self.provisioned_concurrency,
             launches=True,
@@ -229,13 +233,14 @@ class Serverless(OnDemand):
             request_rate=bucket_of(self.request_rate),
             launch_rate=bucket_of(self.launch_rate),
             patience=self.patience_covers,
+            scaling=self.scaling(run),
         )
 
     def price_items(self) -> tuple[str, ...]:
         """Items of a price sheet that its bill needs."""
         provisioned = (
             (items.provisioned_allocation_item(self.memory_size), items.provisioned_duration_item(self.memory_size))
-            if self.provisioned_concurrency
+            if self.may_keep_ready
             else ()
         )
         return (items.duration_item(self.memory_size), *provisioned, items.DATA_IN, items.DATA_OUT)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.distributions import DurationDistribution
-from simulator.endpoints import Endpoint, OnDemand, OnInstances
+from simulator.endpoints import Endpoint, OnDemand, autoscaling_of
 from simulator.errors import InputError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
 from simulator.scenario.composed_month import problems_of_month
@@ -175,9 +175,10 @@ def _too_long(
 
 def _schedule(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:
     """Scheduled actions must leave a capacity between the bounds, whenever one of them is taken."""
-    if not isinstance(endpoint, OnInstances) or endpoint.autoscaling is None or horizon_problem(scenario.horizon):
+    follows = autoscaling_of(endpoint)
+    if follows is None or horizon_problem(scenario.horizon):
         return
-    found = endpoint.autoscaling.problem_of_schedule(scenario.run_length)
+    found = follows.problem_of_schedule(scenario.run_length)
     if found is not None:
         number, problem = found
         yield (*where, "autoscaling", "scheduled_actions", number), problem

@@ -30,8 +30,8 @@ def lines(endpoint: Function, usage: Usage, sheet: PriceSheet, months: Fraction)
         return Line(what, price, memory * Fraction(time_ns, NS_PER_SECOND), is_fixed, months)
 
     yield of_memory("duration", usage.on_demand_ns, is_fixed=False)
-    if endpoint.provisioned_concurrency:
-        yield of_memory("provisioned_allocation", usage.instance_ns, is_fixed=True)
+    if endpoint.may_keep_ready:
+        yield of_memory("provisioned_allocation", usage.instance_ns, is_fixed=endpoint.autoscaling is None)
         yield of_memory("provisioned_duration", usage.standing_ns, is_fixed=False)
     yield Line("requests", sheet.price(items.FUNCTION_REQUESTS), Fraction(usage.served), False, months)
     if endpoint.ephemeral_storage > LEAST_STORAGE:

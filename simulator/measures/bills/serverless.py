@@ -20,8 +20,9 @@ def lines(endpoint: Serverless, usage: Usage, sheet: PriceSheet) -> Iterator[Lin
     memory_size = endpoint.memory_size
     on_demand = sheet.price(items.duration_item(memory_size))
     yield Line("duration", on_demand, Fraction(usage.on_demand_ns, NS_PER_SECOND), is_fixed=False)
-    if endpoint.provisioned_concurrency:
+    if endpoint.may_keep_ready:
+        is_fixed = endpoint.autoscaling is None  # else the load makes it, not time alone
         allocation = sheet.price(items.provisioned_allocation_item(memory_size))
-        yield Line("provisioned_allocation", allocation, Fraction(usage.instance_ns, NS_PER_SECOND), is_fixed=True)
+        yield Line("provisioned_allocation", allocation, Fraction(usage.instance_ns, NS_PER_SECOND), is_fixed)
         duration = sheet.price(items.provisioned_duration_item(memory_size))
         yield Line("provisioned_duration", duration, Fraction(usage.standing_ns, NS_PER_SECOND), is_fixed=False)
