@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from simulator.engines.scaling import Metric
+
 
 class Point(NamedTuple):
     """What is known of one period.
@@ -22,6 +24,20 @@ class Point(NamedTuple):
     value: float | None
     load: float
     in_service: int
+
+
+def point_of(metric: int, load: int, serving: int, share: float) -> Point:
+    """The point of a period: its load, the instances in service at its end, and the sum of 1/(these) over attempts."""
+    value: float | None
+    if metric == Metric.INVOCATIONS_PER_INSTANCE:
+        value = share if serving else None
+    elif metric == Metric.CONCURRENT_REQUESTS_PER_INSTANCE:
+        value = load / serving if serving else None
+    elif metric == Metric.BACKLOG_PER_INSTANCE:
+        value = load / max(1, serving)
+    else:
+        value = float(load)
+    return Point(value, load, serving)
 
 
 class Series:

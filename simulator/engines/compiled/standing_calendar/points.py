@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.engines.compiled.scaling.points import Point
+from simulator.engines.compiled.scaling.points import Point, point_of
 from simulator.engines.compiled.standing_calendar.kernels import rule
 from simulator.engines.compiled.standing_calendar.state import (
     ATTEMPTS,
@@ -77,19 +77,6 @@ def points_sampled(state: State) -> list[tuple[int, Point | None]]:
     metrics = state.series[:, METRIC].tolist()
     samples, shares = state.samples[:count].tolist(), state.sampled_shares[:count].tolist()
     return [
-        (policy, _point_of(metrics[policy], load, serving, share))
+        (policy, point_of(metrics[policy], load, serving, share))
         for (policy, load, serving), share in zip(samples, shares, strict=True)
     ]
-
-
-def _point_of(metric: int, load: int, serving: int, share: float) -> Point:
-    value: float | None
-    if metric == Metric.INVOCATIONS_PER_INSTANCE:
-        value = share if serving else None
-    elif metric == Metric.CONCURRENT_REQUESTS_PER_INSTANCE:
-        value = load / serving if serving else None
-    elif metric == Metric.BACKLOG_PER_INSTANCE:
-        value = load / max(1, serving)
-    else:
-        value = float(load)
-    return Point(value, load, serving)
