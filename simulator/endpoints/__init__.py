@@ -14,6 +14,7 @@ from simulator.endpoints.autoscaling import autoscaling_of
 from simulator.endpoints.container import Container
 from simulator.endpoints.function import Function
 from simulator.endpoints.managed_api import ManagedApi
+from simulator.endpoints.multi_model import MultiModel
 from simulator.endpoints.on_demand import OnDemand
 from simulator.endpoints.on_instances import OnInstances
 from simulator.endpoints.real_time import RealTime
@@ -21,7 +22,9 @@ from simulator.endpoints.run_length import RunLength
 from simulator.endpoints.serverless import Serverless
 
 #: Any kind of endpoint.
-Endpoint = Annotated[Serverless | RealTime | Asynchronous | Function | Container | ManagedApi, Discriminator("kind")]
+Endpoint = Annotated[
+    Serverless | RealTime | Asynchronous | Function | Container | ManagedApi | MultiModel, Discriminator("kind")
+]
 
 __all__ = [
     "Asynchronous",
@@ -29,6 +32,7 @@ __all__ = [
     "Endpoint",
     "Function",
     "ManagedApi",
+    "MultiModel",
     "OnDemand",
     "OnInstances",
     "RealTime",

@@ -191,6 +191,12 @@ class FleetBlock(BaseModel):
             own = getattr(scenario.model, what)
             if given and (own is None or own.mean() == 0.0):
                 yield (*where, what), f"there must be a model.{what} of more than 0 that is stretched to it"
+        has_memory = self.memory is not None or (self.table is not None and "memory" in self.table.values)
+        for endpoint in scenario.endpoints:
+            if endpoint.kind == "multi_model" and not has_memory:
+                problem = f"missing; {endpoint.name} loads models, and has to know the memory of each"
+                yield (*where, "memory"), problem
+                break
         if scenario.free_tier:
             yield ("free_tier",), "true is not allowed with a fleet: it is given to an account, not to each endpoint"
         try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.endpoints import Endpoint, Serverless
+from simulator.endpoints import Endpoint, MultiModel, Serverless
 from simulator.endpoints.platforms import PLATFORMS
 from simulator.errors import InputError
 from simulator.scenario.fleet import OWN, FleetBlock
@@ -38,12 +38,15 @@ class FleetModel:
         Expected over the horizon.
     unfit : dict of str to str
         Endpoint that cannot serve it → why.
+    memory_mb : float or None
+        Memory that it needs, None where that is not told. [MB]
     """
 
     name: str
     scenario: Scenario
     requests: float
     unfit: Mapping[str, str]
+    memory_mb: float | None = None
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -104,7 +107,7 @@ def _model(scenario: Scenario, block: FleetBlock, name: str, traffic: Arrivals) 
             if problem:
                 unfit[endpoint.name] = problem
     requests = float(traffic.expected_count(0.0, scenario.horizon, scenario.clock))
-    return FleetModel(name, own_scenario, requests, unfit)
+    return FleetModel(name, own_scenario, requests, unfit, means["memory"])
 
 
 def _own(block: FleetBlock, streams: Streams, name: str, what: str) -> float | None:
@@ -133,6 +136,9 @@ def _endpoint(endpoint: Endpoint, factors: Mapping[str, float], memory_mb: float
             update["memory_size"] = min(larger)
         else:
             problem = f"it needs {memory_mb:,.0f} MB, the largest size is {max(sizes or ())} MB"
+    if memory_mb is not None and isinstance(endpoint, MultiModel) and round(memory_mb * 1e6) > endpoint.model_memory:
+        room_mb = endpoint.model_memory / 1e6
+        problem = f"it needs {memory_mb:,.0f} MB, an instance has {room_mb:,.0f} MB for models"
     return (endpoint.model_copy(update=update) if update else endpoint), problem
 
 

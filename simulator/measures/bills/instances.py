@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
-from simulator.endpoints import Asynchronous, RealTime
+from simulator.endpoints import Asynchronous, MultiModel, RealTime
 from simulator.measures.bills.line import Line
 from simulator.measures.usage import Usage
 from simulator.prices import PriceSheet, items
@@ -15,7 +15,9 @@ from simulator.units import BYTES_PER_GB, NS_PER_SECOND
 _NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
 
 
-def lines(endpoint: RealTime | Asynchronous, usage: Usage, sheet: PriceSheet, month: Fraction) -> Iterator[Line]:
+def lines(
+    endpoint: RealTime | Asynchronous | MultiModel, usage: Usage, sheet: PriceSheet, month: Fraction
+) -> Iterator[Line]:
     """Instances from launch until gone, idle or not, and the storage of each for the same time.
 
     Where capacity follows the load it is the load that makes them, not time alone.
