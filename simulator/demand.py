@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.distributions import Distribution, DurationDistribution, Sampler, SizeDistribution
-from simulator.endpoints import Endpoint, OnDemand, autoscaling_of
+from simulator.distributions import (
+    Distribution,
+    DurationDistribution,
+    Sampler,
+    SizeDistribution,
+    TokenDistribution,
+    TokenPairs,
+)
+from simulator.distributions.tokens import Pairs
+from simulator.endpoints import Endpoint, ManagedApi, OnDemand, autoscaling_of
 from simulator.engines.clients import Patience
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import Demand, LaunchTimes
@@ -49,7 +58,7 @@ def replication_blocks(
     if block < 1:
         raise ValueError(f"block is {block}, must be 1 or more")
     scenario = scenario.realised(replication)
-    columns = _Columns(Streams(scenario.seed, replication))
+    columns = _Columns(Streams(scenario.seed, replication), scenario)
     wanted = [endpoint for endpoint in scenario.endpoints if not endpoints or endpoint.name in endpoints]
     draws = {endpoint.name: _Draws(scenario, endpoint, columns) for endpoint in wanted}
     arrivals = scenario.traffic.blocks(columns.streams, scenario.clock, scenario.horizon)
@@ -150,29 +159,37 @@ class _Column:
         return self._values
 
 
-class _Least(_Column):
-    """A column of which no value is above a limit.
+class _Made(_Column):
+    """A column that follows row by row from others.
 
     Parameters
     ----------
-    column : _Column
-    limit : int
+    make : callable
+        Columns of a block → the column.
+    *of : _Column
     """
 
-    def __init__(self, column: _Column, limit: int) -> None:
-        self._of, self._limit = column, limit
+    def __init__(self, make: Callable[..., NDArray[Any]], *of: _Column) -> None:
+        self._from, self._of = make, of
 
     def of(self, block: int, n: int) -> NDArray[Any]:
         """The column of a block of n requests."""
-        values: NDArray[Any] = np.minimum(self._of.of(block, n), self._limit)
-        return values
+        return self._from(*(column.of(block, n) for column in self._of))
 
 
 class _Columns:
-    """The columns of a replication, one for each purpose and distribution."""
+    """The columns of a replication, one for each purpose and distribution.
 
-    def __init__(self, streams: Streams) -> None:
-        self.streams = streams
+    Parameters
+    ----------
+    streams : Streams
+        Of the replication.
+    scenario : Scenario
+        Realised.
+    """
+
+    def __init__(self, streams: Streams, scenario: Scenario) -> None:
+        self.streams, self._scenario = streams, scenario
         self._columns: dict[tuple[str, str], _Column] = {}
 
     def time_ns(self, purpose: str, distribution: DurationDistribution | Literal["none"], least_ns: int) -> _Column:
@@ -193,6 +210,28 @@ class _Columns:
     def routing(self) -> _Column:
         """Uniform draws in [0, 1)."""
         return self._only(("routing", ""), lambda: _Column(self.streams.generator("routing").random))
+
+    def tokens(self) -> tuple[_Column, _Column]:
+        """Tokens of requests and of their responses, however long these may become."""
+        source = self._scenario.token_source()
+        if isinstance(source, Pairs):
+            numbers = self._only(("tokens", ""), lambda: _Column(_Held(self._numbers()).take))
+            return _Made(source.tokens_in.__getitem__, numbers), _Made(source.tokens_out.__getitem__, numbers)
+        if isinstance(source, TokenPairs):
+            pairs, generator = source.pairs, self.streams.generator("tokens_in")
+            rows = self._only(
+                ("tokens", ""), lambda: _Column(lambda n: (generator.random(n) * len(pairs)).astype(np.int64))
+            )
+            return _Made(pairs.tokens_in.__getitem__, rows), _Made(pairs.tokens_out.__getitem__, rows)
+        assert source is not None, "checked when the scenario was read"
+        return self._whole("tokens_in", source[0]), self._whole("tokens_out", source[1])
+
+    def _numbers(self) -> Iterator[NDArray[np.int64]]:
+        scenario = self._scenario
+        return scenario.traffic.numbers(self.streams, scenario.clock, to_ns(scenario.horizon))
+
+    def _whole(self, purpose: str, distribution: TokenDistribution) -> _Column:
+        return self._column(purpose, distribution, round, lambda sampler: sampler.draw_bytes)
 
     def retry_key(self) -> _Column:
         """The key of the draws of jitter, one for all requests of all endpoints."""
@@ -222,6 +261,28 @@ class _Columns:
         return self._columns[key]
 
 
+class _Held:
+    """A sequence in pieces of any size, taken in pieces of other sizes.
+
+    Parameters
+    ----------
+    pieces : iterator of ndarray of int64
+    """
+
+    def __init__(self, pieces: Iterator[NDArray[np.int64]]) -> None:
+        self._pieces, self._rest = pieces, np.empty(0, np.int64)
+
+    def take(self, n: int) -> NDArray[np.int64]:
+        """The next n."""
+        held, count = [self._rest], len(self._rest)
+        while count < n:
+            held.append(next(self._pieces))
+            count += len(held[-1])
+        together = np.concatenate(held)
+        self._rest = together[n:]
+        return together[:n]
+
+
 def _constant(value: float) -> _Column:
     """A column that is one value."""
     values = np.array([value])
@@ -240,8 +301,14 @@ class _Draws:
             startup = columns.time_ns("startup", startup_time, 0)
             idle_timeout = columns.time_ns("idle_timeout", endpoint.idle_timeout, 0)
             lifetime = columns.time_ns("lifetime", endpoint.lifetime, 1)
+        service = columns.time_ns("service", scenario.service_time(endpoint), 1)
+        tokens_in, tokens_out = _constant(0), _constant(0)
+        if isinstance(endpoint, ManagedApi):
+            tokens_in, whole = columns.tokens()
+            tokens_out = _Made(partial(np.minimum, endpoint.max_tokens), whole)
+            service = _Made(partial(_with_tokens, to_ns(endpoint.time_per_output_token)), service, tokens_out)
         self._columns = {
-            "service_ns": columns.time_ns("service", scenario.service_time(endpoint), 1),
+            "service_ns": service,
             "startup_ns": startup,
             "idle_timeout_ns": idle_timeout,
             "lifetime_ns": lifetime,
@@ -250,12 +317,20 @@ class _Draws:
             "payload_out_bytes": columns.size_bytes("payload_out", scenario.model.payload_out),
             "patience_ns": _patience(scenario, endpoint, pool, columns),
             "retry_key": columns.retry_key() if pool.retries is not None else _Column(lambda _: np.zeros(1, np.uint64)),
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
         }
 
     def of(self, block: int, arrival_ns: NDArray[np.int64]) -> Demand:
         """Demand of a block."""
         n = len(arrival_ns)
         return Demand(arrival_ns, **{name: column.of(block, n) for name, column in self._columns.items()})
+
+
+def _with_tokens(each_ns: int, first_ns: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Time to the first token and of all tokens; tokens times their time is less than `FOREVER` [ns]."""
+    rest_ns = tokens * each_ns
+    return np.where(first_ns > FOREVER - rest_ns, FOREVER, first_ns + rest_ns)
 
 
 def _patience(scenario: Scenario, endpoint: Endpoint, pool: Pool, columns: _Columns) -> _Column:
@@ -267,7 +342,7 @@ def _patience(scenario: Scenario, endpoint: Endpoint, pool: Pool, columns: _Colu
     of_clients = columns.time_ns("patience", patience, 1)
     if own_ns == FOREVER:
         return of_clients
-    return _Least(of_clients, own_ns)
+    return _Made(partial(np.minimum, own_ns), of_clients)
 
 
 def _routes_at_random(pool: Pool) -> bool:

@@ -9,5 +9,6 @@ from simulator.distributions.distribution import Distribution
 from simulator.distributions.durations import DurationDistribution
 from simulator.distributions.sampler import Sampler
 from simulator.distributions.sizes import SizeDistribution
+from simulator.distributions.tokens import TokenDistribution, TokenPairs
 
-__all__ = ["Distribution", "DurationDistribution", "Sampler", "SizeDistribution"]
+__all__ = ["Distribution", "DurationDistribution", "Sampler", "SizeDistribution", "TokenDistribution", "TokenPairs"]

@@ -36,7 +36,7 @@ class Sample:
         return hash((self.digest, len(self.values)))
 
 
-class _Empirical(Distribution):
+class Empirical(Distribution):
     """Each draw is one of the measured values, all alike.
 
     One uniform draw picks the value by its place in ascending order, so that a larger draw never gives a smaller
@@ -111,7 +111,7 @@ class _Empirical(Distribution):
         return Sampler(fill)
 
 
-class EmpiricalDuration(_Empirical):
+class EmpiricalDuration(Empirical):
     """Measured durations.
 
     Parameters
@@ -147,7 +147,7 @@ class EmpiricalDuration(_Empirical):
         return self
 
 
-class EmpiricalSize(_Empirical):
+class EmpiricalSize(Empirical):
     """Measured sizes.
 
     Parameters

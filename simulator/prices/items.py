@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Unit = Literal["s", "h", "GB-month", "GB", "GB-s", "GiB-s", "vCPU-s", "request"]
+Unit = Literal["s", "h", "GB-month", "GB", "GB-s", "GiB-s", "vCPU-s", "request", "ktoken"]
 
 #: Family of items → unit of the price. An item is a family, or a family with a size: ``serverless.duration.2048MB``,
 #: ``real_time.instance.ml.m5.xlarge``, ``function.duration.arm``. Families and units of SageMaker and AWS Lambda are
 #: those of AWS's price list (usage types ServerlessInf, ProvisionedConcurrency:Usage, ProvisionedConcurrency:Mem, Host,
 #: Host:VolumeUsage.gp2, Hst:Data-Bytes; Lambda-GB-Second, Lambda-Provisioned-Concurrency, Request), those of containers
-#: are Google Cloud Run's.
+#: are Google Cloud Run's. A ktoken is 1,000 tokens; items of managed APIs end in the id of a model, of model units
+#: in the commitment after it.
 UNITS: Final[dict[str, Unit]] = {
     "serverless.duration": "s",
     "serverless.provisioned_allocation": "s",
@@ -31,9 +32,12 @@ UNITS: Final[dict[str, Unit]] = {
     "container.instance_vcpu": "vCPU-s",
     "container.instance_memory": "GiB-s",
     "container.requests": "request",
+    "managed_api.tokens_in": "ktoken",
+    "managed_api.tokens_out": "ktoken",
+    "managed_api.model_unit": "h",
 }
 #: Families whose items have a size.
-SIZED: Final = frozenset(name for name in UNITS if name.startswith("serverless.")) | {
+SIZED: Final = frozenset(name for name in UNITS if name.startswith(("serverless.", "managed_api."))) | {
     "real_time.instance",
     "function.duration",
     "function.provisioned_allocation",
@@ -72,6 +76,21 @@ def provisioned_duration_item(memory_size: int) -> str:
 def function_item(what: str, architecture: str) -> str:
     """Item of a GB-second of a function: ``duration`` or so, on an architecture."""
     return f"function.{what}.{architecture}"
+
+
+def tokens_in_item(model_id: str) -> str:
+    """Item of 1,000 tokens of requests to a model."""
+    return f"managed_api.tokens_in.{model_id}"
+
+
+def tokens_out_item(model_id: str) -> str:
+    """Item of 1,000 tokens of responses of a model."""
+    return f"managed_api.tokens_out.{model_id}"
+
+
+def model_unit_item(model_id: str, commitment: str) -> str:
+    """Item of an hour of one model unit: ``none``, ``1_month`` or ``6_months`` committed to."""
+    return f"managed_api.model_unit.{model_id}.{commitment}"
 
 
 def instance_item(instance_type: str) -> str:

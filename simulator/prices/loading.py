@@ -37,7 +37,7 @@ def load_sheet(reference: str | Path | Mapping[str, Any], folder: Path | None = 
         The id of a bundled sheet (``aws/us-east-1/2026-11``); the path of a JSON file of the same shape; a mapping
         of that shape; or a mapping of single prices, item → price, laid over a bundled sheet: the newest, or the
         one or several named by ``base``. A price is a number in the item's own unit or text with its unit,
-        ``0.25 USD/h``; of requests also ``0.20 USD/million``.
+        ``0.25 USD/h``; of requests and of tokens also ``0.20 USD/million``.
     folder : Path, optional
         Where text that names a file starts from; a file there goes before a bundled sheet of the same name.
 
@@ -174,9 +174,10 @@ def _custom(item: str, price: Any) -> Price:
     match = _PRICE.fullmatch(str(price))
     if isinstance(price, bool) or not isinstance(price, int | float | str | Decimal) or match is None:
         raise refusal
-    by_million = unit == "request" and match["unit"] == "million"
+    by_million = unit in {"request", "ktoken"} and match["unit"] == "million"
     if match["unit"] not in {None, unit} and not by_million:
         raise refusal
     # str of a float is its shortest decimal form: 0.23 in a file becomes exactly 0.23.
-    value = Decimal(match["number"]).scaleb(-6 if by_million else 0)
+    of_million = -3 if unit == "ktoken" else -6
+    value = Decimal(match["number"]).scaleb(of_million if by_million else 0)
     return Price(item=item, value=value, unit=unit, status=Status.CUSTOM, source="given by the user")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.distributions import DurationDistribution
-from simulator.endpoints import Endpoint, OnDemand, autoscaling_of
+from simulator.endpoints import Endpoint, ManagedApi, OnDemand, autoscaling_of
 from simulator.errors import InputError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
 from simulator.scenario.composed_month import problems_of_month
@@ -40,6 +40,9 @@ _CHOSEN_BY = {
     "container.idle_memory": "min_instances",
     "container.instance_vcpu": "billing",
     "container.instance_memory": "billing",
+    "managed_api.tokens_in": "model_id",
+    "managed_api.tokens_out": "model_id",
+    "managed_api.model_unit": "commitment",
 }
 
 
@@ -58,6 +61,7 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
         where: KeyPath = ("endpoints", number)
         findings += _times(scenario, endpoint, where)
         findings += _payload(scenario, endpoint)
+        findings += _tokens(scenario, endpoint)
         findings += _schedule(scenario, endpoint, where)
         if scenario.clients is not None:
             findings += scenario.clients.problems(endpoint, where)
@@ -189,6 +193,25 @@ def _payload(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:
     for problem in endpoint.check_payload(largest(model.payload_in)[0], largest(model.payload_out)[0]):
         field = "payload_in" if problem.startswith("payload_in") else "payload_out"
         yield ("model", field), problem
+
+
+def _tokens(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:
+    """Tokens have to be given where they are counted, and once."""
+    model = scenario.model
+    given = [name for name in ("tokens_in", "tokens_out", "tokens") if getattr(model, name) is not None]
+    if len(given) == 1 and given != ["tokens"]:
+        other = "tokens_out" if given == ["tokens_in"] else "tokens_in"
+        yield ("model", other), f"missing, {given[0]} is given; give both, or tokens of a file in place of both"
+    elif len(given) > 1 and "tokens" in given:
+        yield ("model", "tokens"), f"is given beside {given[0]}; give one of them"
+    elif given and scenario.traffic.tokens is not None:
+        yield ("model", given[0]), "is given beside tokens of the traffic's recording; give one of them"
+    elif not given and isinstance(endpoint, ManagedApi) and scenario.traffic.tokens is None:
+        yield (
+            ("model", "tokens_in"),
+            f"missing: {endpoint.name} is priced by the token; give tokens_in and tokens_out, tokens of a file, or "
+            "name the columns of recorded traffic",
+        )
 
 
 def largest(sizes: Any) -> tuple[float, bool]:

@@ -25,7 +25,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from simulator.distributions import Distribution, DurationDistribution, SizeDistribution
+from simulator.distributions import Distribution, DurationDistribution, SizeDistribution, TokenDistribution, TokenPairs
+from simulator.distributions.tokens import Pairs
 from simulator.endpoints import Endpoint, OnDemand, RunLength
 from simulator.engines.pool import Pool
 from simulator.errors import InputError, ScenarioError, SimulatorError
@@ -106,6 +107,10 @@ class ServedModel(BaseModel):
         Launch of an instance until it can serve. None: each serverless endpoint gives its own. [s]
     payload_in, payload_out : size distribution
         Request and response size. [B]
+    tokens_in, tokens_out : token distribution or None
+        Tokens of a request, and of its response unless that ends before. For endpoints priced by the token.
+    tokens : TokenPairs or None
+        In place of both: measured together. None of the three: the traffic's recording has them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,6 +123,9 @@ class ServedModel(BaseModel):
     )
     payload_in: SizeDistribution = Field(default="0B", validate_default=True, description="Size of a request.")
     payload_out: SizeDistribution = Field(default="0B", validate_default=True, description="Size of a response.")
+    tokens_in: TokenDistribution | None = Field(None, description="Tokens of a request, for endpoints that count them.")
+    tokens_out: TokenDistribution | None = Field(None, description="Tokens of a response, if nothing ends it before.")
+    tokens: TokenPairs | None = Field(None, description="Tokens in and out that were measured together, from a file.")
 
 
 class Scenario(BaseModel):
@@ -273,6 +281,13 @@ class Scenario(BaseModel):
         assert own is not None, "checked when the scenario was read"
         return own
 
+    def token_source(self) -> tuple[TokenDistribution, TokenDistribution] | TokenPairs | Pairs | None:
+        """Where tokens come from: two distributions, pairs to draw from, those of the traffic; None if nowhere."""
+        model = self.model
+        if model.tokens_in is not None and model.tokens_out is not None:
+            return model.tokens_in, model.tokens_out
+        return model.tokens if model.tokens is not None else self.traffic.tokens
+
     @property
     def run_length(self) -> RunLength:
         """Horizon and clock, as far as pools depend on them."""
@@ -407,6 +422,6 @@ def _file_digests(part: object) -> list[str]:
         return [digest for entry in part for digest in _file_digests(entry)]
     if not isinstance(part, BaseModel):
         return []
-    if isinstance(part, Arrivals | Distribution | ModelTable):
+    if isinstance(part, Arrivals | Distribution | ModelTable | TokenPairs):
         return [part.digest] if part.digest is not None else []
     return [digest for name in type(part).model_fields for digest in _file_digests(getattr(part, name))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.endpoints import Container, Function, Serverless
+from simulator.endpoints import Container, Function, ManagedApi, Serverless
 from simulator.scenario.checks import largest
 from simulator.units import duration_text, size_text
 
@@ -55,6 +55,8 @@ def _equal_service_times(scenario: Scenario) -> Iterator[str]:
     """Endpoints on different hardware that are said to be equally fast: the comparison is then wrong by the speed."""
     alike: dict[str, dict[str, list[str]]] = {}
     for endpoint in scenario.endpoints:
+        if isinstance(endpoint, ManagedApi):  # the service time of an API is that to the first token
+            continue
         time = scenario.service_time(endpoint).model_dump_json()
         alike.setdefault(time, {}).setdefault(_hardware(endpoint), []).append(endpoint.name)
     for machines in alike.values():

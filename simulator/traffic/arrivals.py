@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from simulator.distributions.tokens import Pairs
 from simulator.errors import InputError
 from simulator.streams import Streams
 from simulator.traffic.clock import Clock
@@ -176,6 +177,21 @@ class Arrivals(BaseModel, ABC):
         raise ValueError(
             f"{self.kind} traffic has no rows to part it by; recorded traffic, or counts with row: sum, has"
         )
+
+    @property
+    def tokens(self) -> Pairs | None:
+        """Tokens of the requests that were recorded; None where this traffic has none."""
+        return None
+
+    def numbers(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
+        """Which entry of `tokens` each arrival of `pieces` has, in pieces of any size; parameters as there.
+
+        Raises
+        ------
+        ValueError
+            If this traffic has no tokens.
+        """
+        raise ValueError(f"{self.kind} traffic has no tokens of its own")
 
     @property
     def inside(self) -> tuple[Arrivals, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from simulator.distributions.tokens import Pairs
 from simulator.streams import Streams
 from simulator.traffic.arrivals import Arrivals
 from simulator.traffic.bursty import Length, States, check_bursts, states_by_mean
@@ -99,6 +100,15 @@ class Burstier(Moved):
         """Those of the other traffic, moved."""
         pieces = self.of.pieces(streams, clock, horizon_ns)
         return pieces if self.burst_factor == 1 else self._moved(pieces, streams, horizon_ns)
+
+    @property
+    def tokens(self) -> Pairs | None:
+        """Those of the other traffic, whose requests keep their order."""
+        return self.of.tokens
+
+    def numbers(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
+        """Those of the other traffic."""
+        return self.of.numbers(streams, clock, horizon_ns)
 
     def _moved(
         self, pieces: Iterator[NDArray[np.int64]], streams: Streams, horizon_ns: int

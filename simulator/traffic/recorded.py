@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
-from simulator.distributions.columns import Column, folder_of, read_csv
+from simulator.distributions.columns import Column, CsvFile, folder_of, read_csv
+from simulator.distributions.tokens import Pairs, read_pairs
+from simulator.streams import Streams
+from simulator.traffic.clock import Clock
 from simulator.traffic.days import DayDraw, whole_days
 from simulator.traffic.points import BLOCK
 from simulator.traffic.replay import Draws, Replay
@@ -21,18 +24,23 @@ from simulator.units import NS_PER_SECOND, Seconds, duration_text, to_ns
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Times of arrival in order, since the start of the recording; equal if read from the same content alike."""
+    """Times of arrival in order, since the start of the recording, and tokens of each request if they were recorded.
+
+    Equal if read from the same content alike.
+    """
 
     arrival_ns: NDArray[np.int64]
     start_ns: int
     dated: bool
     digest: str
+    tokens: Pairs | None = None
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Recording)
             and (self.digest, self.start_ns, self.dated) == (other.digest, other.start_ns, other.dated)
             and np.array_equal(self.arrival_ns, other.arrival_ns)
+            and self.tokens == other.tokens
         )
 
     def __hash__(self) -> int:
@@ -61,6 +69,9 @@ class Recorded(Replay):
         repetitions, one mean gap more). [s]
     sort : bool
         True puts times in order. Otherwise a time before the one above it is refused.
+    tokens_in, tokens_out : str
+        Headers of the columns of the tokens of each request and of its response, both or none: a request has those of
+        its row, a copy those of the request it is a copy of.
     speed, scale, repeat, resample
         As in `Replay`.
     """
@@ -73,6 +84,8 @@ class Recorded(Replay):
     origin: str | int | float | None = None
     length: Seconds | None = None
     sort: bool = False
+    tokens_in: str | None = None
+    tokens_out: str | None = None
 
     _recording: Recording = PrivateAttr()
 
@@ -85,7 +98,8 @@ class Recorded(Replay):
         stamps = stamps_of(column.texts, self.time_unit, self.timezone, column.problem)
         in_order = self._in_order(stamps, column)
         start_ns = self._start(in_order, stamps.dated, column)
-        self._recording = Recording(in_order - start_ns, start_ns, stamps.dated, content.digest)
+        tokens = self._tokens(content, stamps)
+        self._recording = Recording(in_order - start_ns, start_ns, stamps.dated, content.digest, tokens)
         last_ns = int(self._recording.arrival_ns[-1])
         if self.length is not None and to_ns(self.length) <= last_ns:
             raise ValueError(
@@ -127,8 +141,21 @@ class Recorded(Replay):
             # A part lasts as long as the whole, also where its last arrival is earlier.
             part = self.model_copy(update={"length": self.cycle_ns / NS_PER_SECOND})
             part._recording = Recording(stamps.ns[own] - whole.start_ns, whole.start_ns, whole.dated, whole.digest)
+            if whole.tokens is not None:
+                own_tokens = read_pairs(content, str(self.tokens_in), str(self.tokens_out)).rows(own)
+                part._recording = replace(part._recording, tokens=own_tokens)
             parts[name] = part
         return parts
+
+    def _tokens(self, content: CsvFile, stamps: Stamps) -> Pairs | None:
+        """Tokens in the order of the times, None where no column is named."""
+        if self.tokens_in is None and self.tokens_out is None:
+            return None
+        if self.tokens_in is None or self.tokens_out is None:
+            given, missing = ("tokens_in", "tokens_out") if self.tokens_out is None else ("tokens_out", "tokens_in")
+            raise ValueError(f"{given} is given and {missing} is not; give the headers of both columns, or of none")
+        pairs = read_pairs(content, self.tokens_in, self.tokens_out)
+        return pairs.rows(np.argsort(stamps.ns, kind="stable")) if self.sort else pairs
 
     def _in_order(self, stamps: Stamps, column: Column) -> NDArray[np.int64]:
         if self.sort:
@@ -218,10 +245,14 @@ class Recorded(Replay):
         """The recorded arrivals of a stretch; nothing is drawn unless they are scaled."""
         pieces = self._stretch(from_ns, until_ns) if self.scale is None else self._copied(from_ns, until_ns, draws)
         for piece in pieces:
-            since_ns = piece - from_ns
-            if self.speed != 1.0:
-                since_ns = np.rint(since_ns / self.speed).astype(np.int64)
-            yield since_ns + start_ns
+            yield self._in_the_run(piece, from_ns, start_ns)
+
+    def _in_the_run(self, recorded_ns: NDArray[np.int64], from_ns: int, start_ns: int) -> NDArray[np.int64]:
+        """Instants of the run, of instants of a stretch of the recording that begins at `start_ns` in the run [ns]."""
+        since_ns = recorded_ns - from_ns
+        if self.speed != 1.0:
+            since_ns = np.rint(since_ns / self.speed).astype(np.int64)
+        return since_ns + start_ns
 
     def _stretch(self, from_ns: int, until_ns: int) -> Iterator[NDArray[np.int64]]:
         first, beyond = (int(i) for i in np.searchsorted(self.arrival_ns, (from_ns, until_ns)))
@@ -234,15 +265,68 @@ class Recorded(Replay):
         first, beyond = (int(i) for i in np.searchsorted(self.arrival_ns, (from_ns, until_ns)))
         step = max(1, int(BLOCK / max(1.0, self.scale)))
         for i in range(max(first - 1, 0), beyond, step):
-            numbers = np.arange(i, min(i + step, beyond))
-            due_ns = self.arrival_ns[numbers]
-            times = draws.whole(np.full(len(numbers), self.scale))
-            copies = np.maximum(times - 1, 0)
-            gaps_ns = np.repeat(self._next_ns(numbers) - due_ns, copies)
-            later_ns = np.floor(draws.places.random(len(gaps_ns)) * gaps_ns).astype(np.int64)
-            piece = np.concatenate([due_ns[times > 0], np.repeat(due_ns, copies) + later_ns])
+            piece, _, _ = self._copies(np.arange(i, min(i + step, beyond)), draws)
             piece.sort()
             yield piece[np.searchsorted(piece, from_ns) : np.searchsorted(piece, until_ns)]
+
+    def _copies(
+        self, numbers: NDArray[np.int64], draws: Draws
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Arrivals with these numbers as often as `scale` says: first themselves, where they come, then their copies.
+
+        Returns
+        -------
+        ndarray of int64, shape (m,)
+            When they come. [ns]
+        ndarray of int64, shape (n,)
+            How often each comes in all, 0 or more.
+        ndarray of int64, shape (n,)
+            How many of these are copies.
+        """
+        due_ns = self.arrival_ns[numbers]
+        times = draws.whole(np.full(len(numbers), self.scale))
+        copies = np.maximum(times - 1, 0)
+        gaps_ns = np.repeat(self._next_ns(numbers) - due_ns, copies)
+        later_ns = np.floor(draws.places.random(len(gaps_ns)) * gaps_ns).astype(np.int64)
+        return np.concatenate([due_ns[times > 0], np.repeat(due_ns, copies) + later_ns]), times, copies
+
+    @property
+    def tokens(self) -> Pairs | None:
+        """Tokens of every recorded request, in order of time; None where no column is named."""
+        return self._recording.tokens
+
+    def numbers(self, streams: Streams, clock: Clock, horizon_ns: int) -> Iterator[NDArray[np.int64]]:
+        """Which recorded request each arrival of `pieces` is, or is a copy of, from 0; drawn anew, so the same."""
+        draws = Draws(streams.generator("placement"), streams.generator("placement", 0))
+        for start_ns, from_ns, until_ns in self._stretches(streams, clock):
+            if start_ns >= horizon_ns:
+                return
+            for piece_ns, numbers in self._numbered(from_ns, until_ns, draws):
+                arrival_ns = self._in_the_run(piece_ns, from_ns, start_ns)
+                first, beyond = np.searchsorted(arrival_ns, (0, horizon_ns))
+                yield numbers[first:beyond]
+                if beyond < len(numbers):
+                    return
+
+    def _numbered(
+        self, from_ns: int, until_ns: int, draws: Draws
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Arrivals of a stretch of the recording before they are put into the run, and their numbers."""
+        first, beyond = (int(i) for i in np.searchsorted(self.arrival_ns, (from_ns, until_ns)))
+        if self.scale is None:
+            for i in range(first, beyond, BLOCK):
+                numbers = np.arange(i, min(i + BLOCK, beyond))
+                yield self.arrival_ns[numbers], numbers
+            return
+        step = max(1, int(BLOCK / max(1.0, self.scale)))
+        for i in range(max(first - 1, 0), beyond, step):
+            own = np.arange(i, min(i + step, beyond))
+            piece, times, copies = self._copies(own, draws)
+            numbers = np.concatenate([own[times > 0], np.repeat(own, copies)])
+            order = np.argsort(piece, kind="stable")
+            piece, numbers = piece[order], numbers[order]
+            inside = slice(*np.searchsorted(piece, (from_ns, until_ns)))
+            yield piece[inside], numbers[inside]
 
     def describe(self) -> str:
         """File, size and scaling."""
