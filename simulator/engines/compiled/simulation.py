@@ -13,6 +13,7 @@ from simulator.engines.compiled.launching_calendar import LaunchingCalendar
 from simulator.engines.compiled.on_demand import OnDemand
 from simulator.engines.compiled.quota import QuotaPool
 from simulator.engines.compiled.rows import all_throttled
+from simulator.engines.compiled.scaled_queues import ScaledQueues, settles_at_arrival
 from simulator.engines.compiled.standing_calendar import StandingCalendar
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import Demand, Instances, LaunchTimes, Reason, Requests, Run, Settled
@@ -158,6 +159,8 @@ def engine_of(
         return OnDemand(pool, room) if pool.is_plain else LaunchingCalendar(pool, launch_times, first_sends_ns, room)
     if pool.is_plain:
         return Standing(pool, room)
+    if settles_at_arrival(pool):
+        return ScaledQueues(pool, launch_times, room)
     if pool.quota is not None:
         return QuotaPool(pool, first_sends_ns, room)
     return StandingCalendar(pool, launch_times, first_sends_ns, room)
