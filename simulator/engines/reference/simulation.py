@@ -18,6 +18,7 @@ from simulator.engines.reference.population import Clients
 from simulator.engines.reference.provisioned import ProvisionedEndpoint
 from simulator.engines.reference.quota import QuotaEndpoint
 from simulator.engines.reference.scaling import Scaler
+from simulator.engines.reference.shared_models import SharedModelsEndpoint
 from simulator.engines.reference.standing import StandingEndpoint
 from simulator.engines.scaling import Scaling
 from simulator.engines.tables import Demand, LaunchTimes, Run, Settled
@@ -135,6 +136,8 @@ def _endpoint_of(pool: Pool, launch_times: LaunchTimes | None) -> Endpoint[Any]:
         return QuotaEndpoint(pool)
     if pool.jobs:
         return JobEndpoint(pool, launch_times)
+    if pool.models:
+        return SharedModelsEndpoint(pool)
     endpoint = BatchingEndpoint(pool) if pool.batching else StandingEndpoint(pool)
     if pool.scaling:
         if launch_times is None:
