@@ -90,7 +90,7 @@ def make_attempt(
             if not begins and length >= rules.queue_limit:
                 reason = _QUEUE_FULL
     if reason != _NO_REASON:
-        end_attempt(rules, state, number, attempt, now_ns, _THROTTLED, reason, _NONE, _NONE, _NONE, _NONE)
+        end_attempt(rules, rows, state, number, attempt, now_ns, _THROTTLED, reason, _NONE, _NONE, _NONE, _NONE)
         return _NONE, _NONE, _NONE
 
     row = counts[UNUSED_ROW]
@@ -143,7 +143,9 @@ def enter_limits(rules: Rules, rows: Rows, state: State, row: int, now_ns: int) 
         _enter(state, max(min(limit_ns, expiry_ns), now_ns), GIVE_UP, row)
         return
     _enter(state, max(expiry_ns, now_ns), GIVE_UP, row)
-    if limit_ns < expiry_ns and tries_again(rules.retrying, _TIMED_OUT, attempts[row, ATTEMPT]):
+    follows = rules.is_closed or tries_again(rules.retrying, _TIMED_OUT, attempts[row, ATTEMPT])
+    if limit_ns < expiry_ns and follows:
+        # Its client tries again, or thinks.
         _enter(state, limit_ns, GIVE_UP, row)
 
 
@@ -154,9 +156,8 @@ def reach_limit(rules: Rules, rows: Rows, state: State, row: int, now_ns: int) -
     number, limit_ns = attempts[row, NUMBER], attempts[row, LIMIT]
     expiry_ns = expiry_of(rules, rows, state, number)
     if not rules.leaves_at_limit and expiry_ns > now_ns:
-        attempts[row, TRY] = end_while_it_waits(
-            rules, state, number, attempts[row, ATTEMPT], attempts[row, AT], limit_ns
-        )
+        attempt, at_ns = attempts[row, ATTEMPT], attempts[row, AT]
+        attempts[row, TRY] = end_while_it_waits(rules, rows, state, number, attempt, at_ns, limit_ns)
         return
     instance = attempts[row, INSTANCE]
     if rules.routing == _CENTRAL:
@@ -170,7 +171,7 @@ def reach_limit(rules: Rules, rows: Rows, state: State, row: int, now_ns: int) -
     else:
         outcome, response_ns = (_EXPIRED, now_ns) if expiry_ns <= limit_ns else (_TIMED_OUT, limit_ns)
         attempt, at_ns = attempts[row, ATTEMPT], attempts[row, AT]
-        end_attempt(rules, state, number, attempt, at_ns, outcome, _NO_REASON, _NONE, response_ns, _NONE, _NONE)
+        end_attempt(rules, rows, state, number, attempt, at_ns, outcome, _NO_REASON, _NONE, response_ns, _NONE, _NONE)
     free_row(state, row)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
-from simulator.engines.compiled.moments import ORDER, WHO, keep_moments, ranks_of
+from simulator.engines.compiled.moments import AT, ORDER, WHO, keep_moments, ranks_of
 from simulator.engines.compiled.scaling import NEVER, Scaler
-from simulator.engines.compiled.standing_calendar.ending import RETRY
+from simulator.engines.compiled.standing_calendar.ending import RETRY, enter_first_sendings
 from simulator.engines.compiled.standing_calendar.held import HeldRequests
 from simulator.engines.compiled.standing_calendar.instances import Fleet, whole
 from simulator.engines.compiled.standing_calendar.rules import rules_of
@@ -66,9 +67,17 @@ class StandingCalendar:
         self._started = pool.places * self._rules.most
         self._fleet = Fleet(pool, empty_state(room, len(scaling.policies) if scaling else 0))
         self._scaler = Scaler(scaling, self._fleet, launch_times) if scaling else None
-        self._held = HeldRequests()
+        self._held = HeldRequests(is_closed=self._rules.is_closed)
+        if self._rules.is_closed:
+            self._populate(np.array(first_sends_ns, np.int64))
         self._oldest = 0
         self._until_ns = 0
+
+    @property
+    def wants_rows(self) -> bool:
+        """Whether a client of a closed population may still send a request for which there is no row yet."""
+        # What is left when all has happened that can begins with a sending.
+        return self._rules.is_closed and self._unused == 0 and bool(self._fleet.state.counts[MOMENTS] > 0)
 
     def feed(self, demand: Demand) -> Settled:
         """What is decided once the requests of the next block have arrived.
@@ -93,23 +102,38 @@ class StandingCalendar:
         """
         self._run(is_last=True)
         settled = self._settled(is_last=True)
-        if self._held.count:
+        if self._held.count > self._unused:
             raise InputError("demand: requests wait for ever, for a service that never ends")
         return settled
 
     def _enter(self, block: Demand) -> None:
-        first_ns, last_ns = int(block.arrival_ns[0]), int(block.arrival_ns[-1])
-        if first_ns < self._until_ns:
-            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._until_ns} ns")
-        if last_ns == FOREVER:
-            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
-        self._until_ns = last_ns
+        if not self._rules.is_closed:
+            first_ns, last_ns = int(block.arrival_ns[0]), int(block.arrival_ns[-1])
+            if first_ns < self._until_ns:
+                raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._until_ns} ns")
+            if last_ns == FOREVER:
+                raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
+            self._until_ns = last_ns
         self._rules = self._rules._replace(retry_key=np.uint64(block.retry_key[0]))
         moved = self._held.add(block)
         counts = self._fleet.state.counts
         counts[FIRST] += moved
         counts[NEXT_ROW] -= moved
         self._fleet.state = self._fleet.state._replace(ends=self._held.ends)
+
+    def _populate(self, first_sends_ns: NDArray[np.int64]) -> None:
+        """Enter when each client sends first."""
+        state = self._fleet.state
+        while len(state.moments) < len(first_sends_ns):
+            state = state._replace(moments=doubled(state.moments))
+        self._fleet.state = state
+        enter: Any = enter_first_sendings
+        enter(state.counts, state.moments, first_sends_ns, self._rules.sends_until_ns)
+
+    @property
+    def _unused(self) -> int:
+        """Rows that have not come."""
+        return len(self._held.ends) - int(self._fleet.state.counts[NEXT_ROW])
 
     def _run(self, *, is_last: bool) -> None:
         """Let everything happen that comes before the next arrival that is not known yet."""
@@ -118,6 +142,8 @@ class StandingCalendar:
             until_ns, until_rank = scaler.next if scaler else NEVER
             came_back = run_calendar(self._rules, rows, fleet.state, until_ns, until_rank, is_last)
             if came_back == DONE:
+                if self.wants_rows:
+                    self._until_ns = int(fleet.state.moments[0, AT])
                 return
             if came_back == STOPPED and scaler:
                 scaler.meet()
@@ -138,10 +164,10 @@ class StandingCalendar:
             state = state._replace(samples=doubled(state.samples), sampled_shares=doubled(state.sampled_shares))
         if counts[MOMENTS] + self._started + 3 > len(state.moments):
             moments = state.moments[: counts[MOMENTS]]
-            is_retry = ranks_of(moments) == RETRY
-            held = state.attempts[np.where(is_retry, 0, moments[:, WHO])]
+            is_to_come = ranks_of(moments) >= RETRY
+            held = state.attempts[np.where(is_to_come, 0, moments[:, WHO])]
             waits = (held[:, STATUS] == WAITING) & (held[:, SERIAL] == moments[:, ORDER])
-            counts[MOMENTS] = keep_moments(state.moments, int(counts[MOMENTS]), is_retry | waits)
+            counts[MOMENTS] = keep_moments(state.moments, int(counts[MOMENTS]), is_to_come | waits)
             while 2 * (counts[MOMENTS] + self._started + 3) > len(state.moments):
                 state = state._replace(moments=doubled(state.moments))
         self._fleet.state = state

@@ -1,12 +1,14 @@
-"""How attempts end: the row of the request, or a row of `tries` and another attempt (model.md 2 and 4.3)."""
+"""How attempts end: the row of the request, or a row of `tries` and another attempt (model.md 2, 4.3 and 4.5)."""
 
 from __future__ import annotations
 
 from simulator.engines.compiled.retrying import next_attempt_ns, tries_again
+from simulator.engines.compiled.saturating import plus
 from simulator.engines.compiled.standing_calendar.due import add_moment
-from simulator.engines.compiled.standing_calendar.kernels import rule
-from simulator.engines.compiled.standing_calendar.rules import Rules
+from simulator.engines.compiled.standing_calendar.kernels import kernel, rule
+from simulator.engines.compiled.standing_calendar.rules import Rows, Rules
 from simulator.engines.compiled.standing_calendar.state import (
+    CLIENT,
     FIRST,
     MOMENTS,
     OPEN,
@@ -21,15 +23,35 @@ from simulator.engines.compiled.standing_calendar.state import (
     TRY_AT,
     TRY_ATTEMPT,
     TRY_NEXT,
+    Ints,
     State,
 )
 from simulator.engines.tables import NONE, Outcome
 from simulator.units import FOREVER
 
 _NONE = int(NONE)
-_THROTTLED, _TIMED_OUT = int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
-#: Rank of an attempt that is made again (model.md 1).
-RETRY = 55
+_COMPLETED, _THROTTLED, _TIMED_OUT = int(Outcome.COMPLETED), int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
+#: Ranks of an attempt that is made again, and of a client that sends (model.md 1).
+RETRY, SEND = 55, 60
+
+
+@kernel
+def enter_first_sendings(counts: Ints, moments: Ints, first_sends_ns: Ints, until_ns: int) -> None:
+    """Enter the first sending of each client that sends at all; there must be room."""
+    for client in range(len(first_sends_ns)):
+        if first_sends_ns[client] < until_ns:
+            counts[MOMENTS] = add_moment(moments, counts[MOMENTS], first_sends_ns[client], SEND, client, 0, 0)
+
+
+@rule
+def send_next(rules: Rules, rows: Rows, state: State, number: int, ended_ns: int) -> None:
+    """Enter when the client of a request that has ended, or ends then, sends again, if it has not been entered."""
+    counts, row = state.counts, number - state.counts[FIRST]
+    client = state.ends[row, CLIENT]
+    send_ns = plus(ended_ns, max(1, rows.think_ns.values[row & rows.think_ns.mask]))
+    if client != _NONE and send_ns < rules.sends_until_ns:
+        counts[MOMENTS] = add_moment(state.moments, counts[MOMENTS], send_ns, SEND, client, 0, 0)
+    state.ends[row, CLIENT] = _NONE
 
 
 @rule
@@ -51,6 +73,7 @@ def try_again(rules: Rules, state: State, number: int, attempt: int, at_ns: int,
 @rule
 def end_attempt(
     rules: Rules,
+    rows: Rows,
     state: State,
     number: int,
     attempt: int,
@@ -63,10 +86,14 @@ def end_attempt(
     served_by: int,
 ) -> None:
     """Write how an attempt ends: it ends its request, or is made again."""
+    ended_ns = at_ns if outcome == _THROTTLED else response_ns
     if tries_again(rules.retrying, outcome, attempt):
         table = state.tries
-        row = try_again(rules, state, number, attempt, at_ns, at_ns if outcome == _THROTTLED else response_ns)
+        row = try_again(rules, state, number, attempt, at_ns, ended_ns)
     else:
+        if rules.is_closed:
+            had_ns = plus(ended_ns, rules.overhead_ns) if outcome == _COMPLETED else ended_ns
+            send_next(rules, rows, state, number, had_ns)
         table = state.ends
         row = number - state.counts[FIRST]
         table[row, OPEN] -= 1
@@ -79,8 +106,16 @@ def end_attempt(
 
 
 @rule
-def end_while_it_waits(rules: Rules, state: State, number: int, attempt: int, at_ns: int, limit_ns: int) -> int:
-    """The row of `tries` of an attempt that timed out and keeps its place in the queue, with the next one entered."""
+def end_while_it_waits(
+    rules: Rules, rows: Rows, state: State, number: int, attempt: int, at_ns: int, limit_ns: int
+) -> int:
+    """The row of `tries` of an attempt that timed out and keeps its place in the queue, with the next one entered.
+
+    `NONE` if no other follows: in a closed population the client then thinks already.
+    """
+    if not tries_again(rules.retrying, _TIMED_OUT, attempt):
+        send_next(rules, rows, state, number, limit_ns)
+        return _NONE
     row = try_again(rules, state, number, attempt, at_ns, limit_ns)
     state.ends[number - state.counts[FIRST], OPEN] += 1
     tries = state.tries

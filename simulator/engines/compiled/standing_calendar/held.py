@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,29 @@ class HeldRequests:
     """The columns that kernels read and the ends that they write, row by row from the oldest request that is held.
 
     Rows of requests that were given back stay in front until those that are held are moved there.
+
+    Parameters
+    ----------
+    is_closed : bool
+        Whether kernels write the arrivals, and clients think.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_closed: bool) -> None:
+        self._is_closed = is_closed
         self._blocks: deque[Demand] = deque()
         self._ends = np.zeros((0, END_COLUMNS + 1), np.int64)
         self._columns: dict[str, NDArray[Any]] = {
-            name: np.zeros(0, np.float64 if name == "routing" else np.int64) for name in Rows._fields
+            name: np.zeros(0, np.float64 if name == "routing" else np.int64)
+            for name in Rows._fields
+            if is_closed or name != "think_ns"
         }
         self._start = self._stop = 0
 
     @property
     def rows(self) -> Rows:
         """The columns for kernels, those given back included."""
-        return Rows(*(Column(self._columns[name][: self._stop], -1) for name in Rows._fields))
+        columns = {name: Column(column[: self._stop], -1) for name, column in self._columns.items()}
+        return Rows(**{"think_ns": Column(np.ones(1, np.int64), 0), **columns})
 
     @property
     def ends(self) -> Ints:
@@ -71,7 +81,10 @@ class HeldRequests:
                 self._start += int(undecided[0])
                 break
             self._start += len(stretch)
-        return self._taken(self._start - first), self._ends[first : self._start]
+        demand = self._taken(self._start - first)
+        if self._is_closed:
+            demand = replace(demand, arrival_ns=self._columns["arrival_ns"][first : self._start].copy())
+        return demand, self._ends[first : self._start]
 
     @property
     def count(self) -> int:

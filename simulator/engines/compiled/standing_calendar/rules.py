@@ -27,6 +27,8 @@ class Rules(NamedTuple):
         Of batches; `most` is 1 without.
     retrying, retry_key : Retrying, uint64
         Of clients that try again.
+    is_closed, sends_until_ns, overhead_ns : bool, int, int
+        Whether there is a closed population; as in `Population`.
     """
 
     places: int
@@ -46,11 +48,14 @@ class Rules(NamedTuple):
     growth: float
     retrying: Retrying
     retry_key: np.uint64
+    is_closed: bool
+    sends_until_ns: int
+    overhead_ns: int
 
 
 def rules_of(pool: Pool) -> Rules:
     """The rules of a pool; the key of the draws is that of the demand, and 0 here."""
-    batching = pool.batching
+    batching, population = pool.batching, pool.population
     return Rules(
         places=pool.places,
         routing=int(pool.routing),
@@ -69,13 +74,20 @@ def rules_of(pool: Pool) -> Rules:
         growth=batching.growth if batching else 0.0,
         retrying=retrying_of(pool.retries),
         retry_key=np.uint64(0),
+        is_closed=population is not None,
+        sends_until_ns=population.until_ns if population else 0,
+        overhead_ns=population.overhead_ns if population else 0,
     )
 
 
 class Rows(NamedTuple):
-    """The columns of demand that these pools read."""
+    """The columns of demand that these pools read; in a closed population, arrivals are written.
+
+    Think times are those of a closed population, else one that is not looked at.
+    """
 
     arrival_ns: Column
     service_ns: Column
     patience_ns: Column
     routing: Column
+    think_ns: Column

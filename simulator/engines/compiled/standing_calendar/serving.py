@@ -25,6 +25,7 @@ from simulator.engines.compiled.standing_calendar.state import (
     AT,
     ATTEMPT,
     BUSY,
+    CLIENT,
     FIRST,
     FREE,
     HEAD,
@@ -141,6 +142,7 @@ def _start(
     else:
         end_attempt(
             rules,
+            rows,
             state,
             number,
             attempt,
@@ -219,7 +221,8 @@ def _lacks_room(rules: Rules, state: State) -> bool:
 def run_calendar(rules: Rules, rows: Rows, state: State, until_ns: int, until_rank: int, is_last: bool) -> int:
     """Why the kernel came back: an array is full, an instant or rank is reached, or all that is known has happened.
 
-    All before the next arrival happens; after the last row only what comes before the end, if `is_last`.
+    All before the next arrival happens; after the last row only what comes before the end, if `is_last`. In a closed
+    population all before the first sending for which there is no row; if `is_last`, all but more sendings.
     """
     counts, attempts, instances, moments = state.counts, state.attempts, state.instances, state.moments
     arrival_ns = rows.arrival_ns.values
@@ -233,10 +236,11 @@ def run_calendar(rules: Rules, rows: Rows, state: State, until_ns: int, until_ra
         else:
             row = counts[NEXT_ROW]
             now_ns, rank = FOREVER, NEVER
-            if row < len(arrival_ns):
-                now_ns, rank = arrival_ns[row], ARRIVAL
-            elif not is_last:
-                return DONE
+            if not rules.is_closed:
+                if row < len(arrival_ns):
+                    now_ns, rank = arrival_ns[row], ARRIVAL
+                elif not is_last:
+                    return DONE
             if counts[MOMENTS] > 0 and moments[0, DUE_AT] <= now_ns:
                 now_ns, rank = moments[0, DUE_AT], rank_of(moments)
             if counts[RELEASES] > 0 and state.release_ns[0] <= now_ns:
@@ -266,6 +270,15 @@ def run_calendar(rules: Rules, rows: Rows, state: State, until_ns: int, until_ra
                     number, attempt = id_of(moments), moments[0, WHO]
                     counts[MOMENTS] = drop_moment(moments, counts[MOMENTS])
                 else:
+                    if rules.is_closed:
+                        if row == len(arrival_ns) and not is_last:
+                            return DONE
+                        client = id_of(moments)
+                        counts[MOMENTS] = drop_moment(moments, counts[MOMENTS])
+                        if is_last:
+                            continue
+                        arrival_ns[row] = now_ns
+                        state.ends[row, CLIENT] = client
                     counts[NEXT_ROW] = row + 1
                 instance, at_once, joined = make_attempt(rules, rows, state, number, attempt, now_ns)
             else:

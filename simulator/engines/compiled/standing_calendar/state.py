@@ -33,6 +33,8 @@ DRAINING, STARTING = -1, -2
 OUTCOME, REASON, START, RESPONSE, RELEASE, SERVED_BY, END_COLUMNS = range(7)
 #: Of `ends`: the attempts of a request that are still to be written, the one that ends it included.
 OPEN = END_COLUMNS
+#: Of `ends` in a closed population, until the end is written: whose request it is, NONE once that client thinks.
+CLIENT = START
 #: Of `tries`.
 TRIED, TRY_ATTEMPT, TRY_AT, TRY_NEXT = range(END_COLUMNS, END_COLUMNS + 4)
 
