@@ -65,7 +65,10 @@ def run_of(
 
 
 def settled_of(demand: Demand, run: Run, cuts: Sequence[int] = ()) -> list[Settled]:
-    """The run between each two cuts, tries with their requests; instances and changes come with the last part."""
+    """The run between each two cuts, tries with their requests; instances come with the last part.
+
+    Changes of capacity, and which instances scaling launched, come with the first.
+    """
     nothing = np.empty(0, np.int64)
     none = Instances(nothing, nothing, nothing)
     parts = []
@@ -73,10 +76,11 @@ def settled_of(demand: Demand, run: Run, cuts: Sequence[int] = ()) -> list[Settl
         mine = (run.tries.number >= start) & (run.tries.number < stop)
         tries = Tries(*(getattr(run.tries, name)[mine] for name in Tries.__dataclass_fields__))
         block = demand.rows(start, stop), run.requests.rows(start, stop)
-        parts.append(Settled(*block, nothing, none, nothing, 0, tries))
+        at_first = (Changes.none(), nothing) if parts else (run.changes, run.standing_numbers)
+        parts.append(Settled(*block, nothing, none, nothing, 0, tries, *at_first))
     numbers = np.arange(len(run.instances))
     rest = demand.rows(0, 0), run.requests.rows(0, 0), run.instances.launch_ns, run.instances, numbers, FOREVER
-    return [*parts, Settled(*rest, changes=run.changes)]
+    return [*parts, Settled(*rest)]
 
 
 def case(dice: random.Random, *, launches: bool, first_free: bool = False) -> tuple[Pool, Demand, Run]:

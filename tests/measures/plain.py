@@ -130,6 +130,13 @@ def attempted(
     last_at = list(arrivals)
     for number, after in zip(tries.number.tolist(), tries.next_ns.tolist(), strict=True):
         last_at[number] = after
+    by_scaling = set(run.standing_numbers.tolist())
+    changes = list(zip(run.changes.at_ns.tolist(), run.changes.capacity.tolist(), strict=True))
+
+    def spills(place: int, at: int) -> bool:
+        capacity = [pool.standing, *(after for change, after in changes if change <= at)][-1]
+        return pool.launches and place >= pool.standing and place not in by_scaling and capacity > 0
+
     made = [(number, last_at[number], rows, number, True) for number in range(len(rows))]
     made += [(int(tries.number[k]), int(tries.at_ns[k]), tries, k, False) for k in range(len(tries))]
     in_service: list[Interval] = []
@@ -146,7 +153,7 @@ def attempted(
             earlier += counts
             turned_away += counts and of.outcome[k] == Outcome.THROTTLED
         if place != NONE:
-            spilt += counts and is_last and pool.launches and place >= pool.standing > 0
+            spilt += counts and is_last and spills(place, at)
             failed += counts and start == NONE
         if start != NONE:
             in_service.append(clip((start, release), from_ns, until_ns))
@@ -164,9 +171,11 @@ def attempted(
     ready = length([clip((at, end), from_ns, until_ns) for _, at, end in lives if at != NONE])
     from_start = pool.standing + (1 if pool.starts_warm and len(rows) else 0)
     inside = [launch for launch, _, _ in lives[from_start:] if from_ns <= launch < until_ns]
-    starts = [clip((launch, end if at == NONE else at), from_ns, until_ns) for launch, at, end in lives]
+    own = [life for number, life in enumerate(lives) if number not in by_scaling]
+    starts = [clip((launch, end if at == NONE else at), from_ns, until_ns) for launch, at, end in own]
+    starting_for_nobody = found["starting_ns"] - length(starts) if pool.launches else found["starting_ns"]
     capacity, outs, ins = pool.standing, 0, 0
-    for at, after in zip(run.changes.at_ns.tolist(), run.changes.capacity.tolist(), strict=True):
+    for at, after in changes:
         outs += from_ns <= at < until_ns and after > capacity
         ins += from_ns <= at < until_ns and after < capacity
         capacity = after
@@ -180,13 +189,14 @@ def attempted(
         "in_service_ns": length(in_service),
         "client_gone_ns": length(gone),
         "busy_ns": sum(union(intervals) for intervals in of_instance.values()),
-        "places_ns": pool.places * (there if pool.launches else ready),
+        "places_ns": pool.places * (there - starting_for_nobody if pool.launches else ready),
         "concurrency_max": most([*in_service, *starts] if pool.launches else in_service),
         "client_gone_max": most(gone),
         "tries": earlier,
         "throttled_tries": turned_away,
         "retried": len({n for n in tries.number.tolist() if arrivals[n] >= from_ns}),
         "scales": pool.scaling is not None,
+        "starting_for_requests_ns": length(starts) if pool.launches and pool.scaling else 0,
         "launched": len(inside) if pool.launches or pool.scaling else None,
         "scale_outs": outs if pool.scaling else None,
         "scale_ins": ins if pool.scaling else None,
