@@ -235,7 +235,7 @@ def test_memory_follows_what_lives(routing: Routing, kind: int) -> None:
         launched, gone = launched + len(part.launched_ns), gone + len(part.gone_numbers)
         held += 500 - len(part.demand)
         calendar: Any = simulation._pool
-        lengths.append([len(column) for column in (*calendar._state, *calendar._tried)])
+        lengths.append([len(column) for column in (*calendar._fleet.state, *calendar._tried)])
     assert all(late <= 2 * early for early, late in zip(lengths[4], lengths[-1], strict=True))
     assert 2_000 > max(lengths[-1])
     assert 100 > launched - gone
@@ -249,7 +249,7 @@ def test_ends_of_patience_that_are_void_do_not_pile_up() -> None:
     demand = Demand.from_arrays(np.arange(20_000) // 2 * 10, 5, idle_timeout_ns=50, patience_ns=FOREVER - 10**6)
     assert 20_000 - 1 <= len(simulation.feed(demand).demand)
     calendar: Any = simulation._pool
-    assert 40 > len(calendar._state.moments)
+    assert 40 > len(calendar._fleet.state.moments)
     assert 0 == len(simulation.finish().tries)
 
 

@@ -12,7 +12,9 @@ from simulator.engines.compiled.launching_calendar.rules import Rows, Rules
 from simulator.engines.compiled.launching_calendar.state import (
     FORGOTTEN,
     HEAD,
+    ON_DEMAND,
     PARTLY,
+    PROVISIONED,
     ROWS,
     SLOTS_USED,
     STANDING_IDLE,
@@ -86,9 +88,10 @@ def leave_place(rules: Rules, state: State, row: int, now_ns: int, number: int, 
     """
     if state.held[row] > 0:
         add_partly(state.partly, state.sizes, state.is_partly, row)
-    elif row < rules.standing:
+    elif state.kinds[row] == PROVISIONED:
         state.standing_idle[state.sizes[STANDING_IDLE]] = row
         state.sizes[STANDING_IDLE] += 1
+        state.idle_for[row] = number
     else:
         state.gone_ns[row] = gone_ns
         if rules.routing == _RANDOM_IDLE:
@@ -106,6 +109,7 @@ def launch(rules: Rules, rows: Rows, state: State, row: int, now_ns: int) -> int
     instance = sizes[ROWS]
     sizes[ROWS] += 1
     state.numbers[instance] = sizes[FORGOTTEN] + instance
+    state.kinds[instance] = ON_DEMAND
     state.launch_ns[instance] = now_ns
     state.gone_ns[instance] = FOREVER
     state.life_over_ns[instance] = plus(now_ns, rows.lifetime_ns.values[row & rows.lifetime_ns.mask])

@@ -20,8 +20,10 @@ from simulator.engines.compiled.launching_calendar.state import (
     MOMENTS,
     PARTLY,
     ROWS,
+    SAMPLES,
     SLOTS_USED,
     SPARE,
+    STANDING_IDLE,
     TAIL,
     TRIES,
     State,
@@ -36,7 +38,7 @@ from simulator.units import FOREVER
 _NONE = int(NONE)
 _RANDOM_IDLE = int(Routing.RANDOM_IDLE)
 _RELEASE, _READY, _PATIENCE = 10, 20, 50
-#: Most moments that one event adds: a release and another attempt, or a launch and patience.
+#: Most moments that one event adds: a release and another attempt or sending, or a launch and patience.
 _MOST_ADDED = 2
 #: Forgetting rewrites every row; it is put off until it makes room for one row in so many.
 _WORTH = 16
@@ -65,8 +67,9 @@ def with_more_room(state: State, tried: Tried, routing: int) -> tuple[State, Tri
     if sizes[TRIES] == len(tried.number):
         tried = with_more_tries(tried)
     if sizes[ROWS] == len(state.gone_ns):
-        more: dict[str, Any] = {name: doubled(getattr(state, name)) for name in (*BY_ROW, "partly")}
-        state = state._replace(**more)
+        state = with_more_rows(state)
+    while sizes[SAMPLES] + len(state.series) > len(state.samples):
+        state = state._replace(samples=doubled(state.samples))
     if sizes[LINE_FREE] == _NONE:
         state = state._replace(line=longer_line(state.line, sizes))
     if sizes[MOMENTS] + _MOST_ADDED > len(state.moments):
@@ -83,6 +86,12 @@ def with_more_room(state: State, tried: Tried, routing: int) -> tuple[State, Tri
             idle_below, retires_ns = doubled_tree(state.idle_below, state.retires_ns)
             state = state._replace(idle_below=idle_below, retires_ns=retires_ns, instance_in=doubled(state.instance_in))
     return state, tried
+
+
+def with_more_rows(state: State) -> State:
+    """The same with twice the rows for instances."""
+    more: dict[str, Any] = {name: doubled(getattr(state, name)) for name in (*BY_ROW, "partly")}
+    return state._replace(**more)
 
 
 def _drop_void_moments(state: State) -> None:
@@ -132,7 +141,8 @@ def forget_gone(state: State, routing: int, now_ns: int) -> Gone:
     # Nobody may refer to a row that will be another's.
     _drop_retired(state, routing, now_ns - 1)
     row_now = np.cumsum(is_kept) - 1
-    for references in (state.idle[: sizes[TAIL]], state.instance_in[: sizes[SLOTS_USED]]):
+    idle, in_slots = state.idle[: sizes[TAIL]], state.instance_in[: sizes[SLOTS_USED]]
+    for references in (idle, in_slots, state.standing_idle[: sizes[STANDING_IDLE]]):
         references[:] = row_now[references]
     moments = state.moments[: sizes[MOMENTS]]
     ranks = ranks_of(moments)

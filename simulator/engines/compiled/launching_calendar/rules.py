@@ -31,6 +31,12 @@ class Rules(NamedTuple):
     request_burst, request_interval_ns, launch_burst, launch_interval_ns : int
         The buckets; a burst of 0 for none.
     retrying : Retrying
+    follows_load, counts_spillover : bool
+        Whether scaling changes the provisioned instances, and whether requests on others count for its metrics.
+    is_closed : bool
+        Whether requests come from a closed population.
+    sends_until_ns, overhead_ns : int
+        Of the population. [ns]
     """
 
     standing: int
@@ -49,6 +55,11 @@ class Rules(NamedTuple):
     launch_burst: int
     launch_interval_ns: int
     retrying: Retrying
+    follows_load: bool
+    counts_spillover: bool
+    is_closed: bool
+    sends_until_ns: int
+    overhead_ns: int
 
 
 def rules_of(pool: Pool) -> Rules:
@@ -70,6 +81,11 @@ def rules_of(pool: Pool) -> Rules:
         launch_burst=_burst(pool.launch_rate),
         launch_interval_ns=_interval_ns(pool.launch_rate),
         retrying=retrying_of(pool.retries),
+        follows_load=pool.scaling is not None,
+        counts_spillover=pool.scaling is not None and pool.scaling.counts_spillover,
+        is_closed=pool.population is not None,
+        sends_until_ns=min(pool.population.until_ns, FOREVER) if pool.population else 0,
+        overhead_ns=min(pool.population.overhead_ns, FOREVER) if pool.population else 0,
     )
 
 
@@ -82,7 +98,7 @@ def _interval_ns(bucket: Bucket | None) -> int:
 
 
 class Rows(NamedTuple):
-    """The columns of demand that matter here."""
+    """The columns of demand that matter here, and the client that has sent each request of a closed population."""
 
     arrival_ns: Column
     service_ns: Column
@@ -91,14 +107,21 @@ class Rows(NamedTuple):
     lifetime_ns: Column
     routing: Column
     patience_ns: Column
+    think_ns: Column
+    senders: NDArray[np.int64]
 
 
-def rows_of(demand: Demand, patience: int) -> Rows:
-    """The columns of a demand; patience is not looked at where nobody has any."""
-    columns = {name: column_of(demand, name) for name in Rows._fields if name != "patience_ns"}
-    if patience == Patience.NONE:
-        return Rows(**columns, patience_ns=Column(np.array([FOREVER]), 0))
-    return Rows(**columns, patience_ns=column_of(demand, "patience_ns"))
+#: Columns that are looked at only where there is something to see.
+_SELDOM = ("patience_ns", "think_ns")
+
+
+def rows_of(demand: Demand, rules: Rules, senders: NDArray[np.int64]) -> Rows:
+    """The columns of a demand; patience and thinking are not looked at where there is none."""
+    seen = (rules.patience != Patience.NONE, rules.is_closed)
+    columns = {name: column_of(demand, name) for name in Rows._fields if name not in (*_SELDOM, "senders")}
+    for name, is_seen in zip(_SELDOM, seen, strict=True):
+        columns[name] = column_of(demand, name) if is_seen else Column(np.array([FOREVER]), 0)
+    return Rows(**columns, senders=senders)
 
 
 #: Rows of `buckets`, and columns: whole tokens, what there is of the next one [ns], and when that was reckoned [ns].

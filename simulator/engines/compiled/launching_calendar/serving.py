@@ -21,7 +21,9 @@ from simulator.engines.compiled.launching_calendar.line import (
     join_line,
     leave_line,
 )
+from simulator.engines.compiled.launching_calendar.load import GOES_ON, LOOK_AGAIN, WAITS, change_load, look_ahead
 from simulator.engines.compiled.launching_calendar.places import add_partly, launch, leave_place, take_place
+from simulator.engines.compiled.launching_calendar.population import SENDING, send_next
 from simulator.engines.compiled.launching_calendar.room import is_short
 from simulator.engines.compiled.launching_calendar.rules import (
     LAUNCH_RATE,
@@ -32,11 +34,14 @@ from simulator.engines.compiled.launching_calendar.rules import (
 )
 from simulator.engines.compiled.launching_calendar.state import (
     AT_LIMIT,
+    DRAINING,
     LATE_NS,
     LINE_HEAD,
     MOMENTS,
+    NEXT_ROW,
     OCCUPIED,
     OLDEST,
+    ON_DEMAND,
     READY_FOR,
     READY_GONE_NS,
     READY_LEFT,
@@ -59,11 +64,11 @@ _NONE = int(NONE)
 _COMPLETED, _THROTTLED, _TIMED_OUT = int(Outcome.COMPLETED), int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
 _NO_REASON, _CONCURRENCY = int(Reason.NONE), int(Reason.CONCURRENCY)
 _QUEUE_FULL, _RATE = int(Reason.QUEUE_FULL), int(Reason.RATE)
-_RELEASE, _READY, _PATIENCE, _RETRY, _ARRIVAL = 10, 20, 50, 55, 60
+_RELEASE, _READY, _PATIENCE, _RETRY, _ARRIVAL = 10, 20, 50, 55, SENDING
 _NO_PATIENCE, _FOR_RESPONSE = int(Patience.NONE), int(Patience.RESPONSE)
 
-#: What `serve` returns if there is nothing left to do.
-DONE = -1
+#: Why `serve` came back.
+DONE, STOPPED, SHORT = range(3)
 #: Outcome of a request that has not ended.
 UNDECIDED = -1
 
@@ -80,25 +85,38 @@ def serve(
     rows: Rows,
     key: np.uint64,
     drains: bool,
-    first: int,
+    until_ns: int,
+    until_rank: int,
     state: State,
     table: Table,
     tried: Tried,
 ) -> int:
-    """The row of demand to go on with if an array was short of room, before anything of an event happened.
+    """Why the kernel came back, before anything of the next event happened.
 
-    `DONE` if none was: all that happens before the last arrival has happened, and that, or, if the calendar is
-    drained, all that ever happens. Row i of demand and of the table is the request with number `OLDEST` + i.
+    `SHORT` if an array was short of room; `STOPPED` at an instant and a rank, if provisioned instances follow their
+    load. `DONE` if all that happens before the last arrival has happened, and that, or, if the calendar is drained, all
+    that ever happens; in a closed population, all that happens before a sending for which there is no row. Row i of
+    demand and of the table is the request with number `OLDEST` + i.
     """
     sizes, moments, line = state.sizes, state.moments, state.line
     gone_ns, life_over_ns = state.gone_ns, state.life_over_ns
-    standing, places, retrying = rules.standing, rules.places, rules.retrying
+    kinds, places, retrying = state.kinds, rules.places, rules.retrying
     arrival_ns = rows.arrival_ns.values
-    oldest, n = sizes[OLDEST], len(arrival_ns)
-    next_row = first
+    oldest, next_row = sizes[OLDEST], sizes[NEXT_ROW]
+    # The requests of a closed population come when they are sent, not by row.
+    n = 0 if rules.is_closed else len(arrival_ns)
     while True:
         if is_short(state, tried):
-            return next_row
+            sizes[NEXT_ROW] = next_row
+            return SHORT
+        if rules.follows_load and (next_row < n or drains):
+            coming_ns = arrival_ns[next_row] if next_row < n else FOREVER
+            seen = look_ahead(sizes, moments, state.series, state.samples, coming_ns, until_ns, until_rank)
+            if seen == LOOK_AGAIN:
+                continue
+            if seen != GOES_ON:
+                sizes[NEXT_ROW] = next_row
+                return STOPPED if seen == WAITS else SHORT
 
         # The next event, and the request that it leads to: one that waits, in a row of the line, or one that comes.
         waiting = place = _NONE
@@ -117,11 +135,19 @@ def serve(
             moments[0, AT] <= arrival_ns[next_row] if next_row < n else drains and moments[0, AT] < FOREVER
         ):
             now_ns, rank, about = moments[0, AT], rank_of(moments), moments[0, WHO]
+            if rank == _ARRIVAL and next_row == len(arrival_ns):
+                sizes[NEXT_ROW] = next_row
+                return DONE
             number, attempt, value = id_of(moments), moments[0, ORDER], moments[0, VALUE]
             sizes[MOMENTS] = drop_first(moments, sizes[MOMENTS])
             if rank == _RELEASE:
                 sizes[OCCUPIED] -= 1
                 state.held[about] -= 1
+                if rules.follows_load:
+                    if rules.counts_spillover or kinds[about] != ON_DEMAND:
+                        change_load(sizes, state.series, -1, now_ns)
+                    if kinds[about] == DRAINING:
+                        value = _NONE
                 waiting = sizes[LINE_HEAD]
                 if value == _NONE:
                     gone_ns[about] = now_ns
@@ -148,6 +174,11 @@ def serve(
             else:
                 sizes[LATE_NS] = attempt_ns = now_ns
                 comes = True
+                if rank == _ARRIVAL:
+                    rows.senders[next_row] = number
+                    arrival_ns[next_row] = now_ns
+                    number, attempt = oldest + next_row, 1
+                    next_row += 1
         elif next_row < n:
             now_ns = attempt_ns = arrival_ns[next_row]
             sizes[LATE_NS] = now_ns
@@ -155,6 +186,7 @@ def serve(
             next_row += 1
             comes = True
         else:
+            sizes[NEXT_ROW] = next_row
             return DONE
         if waiting != _NONE:
             number, attempt, attempt_ns = line[waiting, NUMBER], line[waiting, ATTEMPT], line[waiting, ATTEMPT_NS]
@@ -229,6 +261,8 @@ def serve(
             instance = state.numbers[place]
             sizes[OCCUPIED] += 1
             state.held[place] += 1
+            if rules.follows_load and (rules.counts_spillover or kinds[place] != ON_DEMAND):
+                change_load(sizes, state.series, 1, now_ns)
             if places > 1 and state.held[place] < places:
                 add_partly(state.partly, sizes, state.is_partly, place)
             if fails:
@@ -242,7 +276,7 @@ def serve(
                 outcome = _TIMED_OUT if is_over else _COMPLETED
                 if is_over and rules.stops:
                     release_ns = timeout_ns
-                if place < standing:
+                if kinds[place] != ON_DEMAND:
                     value = FOREVER
                 elif is_over and rules.stops:
                     value = _NONE
@@ -288,3 +322,9 @@ def serve(
             table.release_ns[row] = release_ns
             table.instance[row] = instance
             table.is_cold[row] = is_cold
+            if rules.is_closed:
+                ended_ns = now_ns if response_ns == _NONE else response_ns
+                if outcome == _COMPLETED:
+                    ended_ns = plus(ended_ns, rules.overhead_ns)
+                think_ns = rows.think_ns.values[row & rows.think_ns.mask]
+                send_next(moments, sizes, rows.senders[row], ended_ns, think_ns, rules.sends_until_ns)

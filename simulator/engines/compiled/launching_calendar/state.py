@@ -32,7 +32,21 @@ SPARE, LATE_NS = range(15, 17)
 # an instance that has just become ready: its row, how many of its places may still take from the line, when it is,
 # for which request it was launched, and when it retires if nobody waits.
 READY_ROW, READY_LEFT, READY_NS, READY_FOR, READY_GONE_NS = range(17, 22)
-_ENTRIES = 22
+# the row of the next request that comes:
+NEXT_ROW = 22
+# where provisioned instances follow their load: how many are in service, places occupied that count, the integrals of
+# both over time, and how far those go; samples taken, and the next end of a period.
+SERVING, LOAD, SERVING_NS, LOAD_NS, SEEN_NS, SAMPLES, SAMPLE_AT = range(23, 30)
+_ENTRIES = 30
+
+#: What `State.kinds` says; a provisioned instance that drains takes no more requests.
+ON_DEMAND, PROVISIONED, DRAINING = range(3)
+
+#: Columns of `series`, one row per policy: its period, and when that ends [ns]; both integrals at its beginning; the
+#: most places that were occupied in it.
+PERIOD, ENDS_AT, LOAD_BEFORE, SERVING_BEFORE, MOST = range(5)
+#: Columns of `samples`: the policy; both integrals over the period, the most, the instances in service at its end.
+SAMPLED, SAMPLED_LOAD_NS, SAMPLED_SERVING_NS, MOST_SAMPLED, IN_SERVICE = range(5)
 
 
 class State(NamedTuple):
@@ -49,11 +63,13 @@ class State(NamedTuple):
         with the instant at which that retires if nobody follows, `NONE` if it is gone at once. Rank 20: an instance is
         ready, order the request it was launched for, about its row, with the instant at which it retires if nobody
         waits. Rank 50: patience is over, order the attempt, about a row of the line; void if that holds another
-        attempt. Rank 55: a request is tried again, order the attempt.
+        attempt. Rank 55: a request is tried again, order the attempt. Rank 60: a client of a closed population sends;
+        the id is the client.
     line : ndarray of int64, shape (rows, 7)
         See `line`.
-    standing_idle : ndarray of int64, shape (standing,)
-        Idle standing instances, a stack in order of becoming idle; those never used lie at the bottom.
+    standing_idle : ndarray of int64
+        Rows of idle standing instances, a stack in order of becoming idle; those never used lie at the bottom, in order
+        of number.
     idle : ndarray of int64
         Rows of idle on-demand instances in order, see `compiled.idle_in_order`.
     idle_below, retires_ns, instance_in, slot_of : ndarray of int64
@@ -62,7 +78,9 @@ class State(NamedTuple):
         A heap of rows, the lowest first, of instances that hold a request and have a free place; some of its entries
         are of others by now. Whether a row is in it.
     numbers : ndarray of int64, shape (rows,)
-        Number of the instance in each row; standing instances keep the first rows.
+        Number of the instance in each row.
+    kinds : ndarray of int64, shape (rows,)
+        On demand, provisioned or draining.
     launch_ns, ready_ns, gone_ns : ndarray of int64, shape (rows,)
         As in `Instances`; `gone_ns` of one that is idle is when it retires unless it is reused, else `FOREVER` as long
         as its end is open. [ns]
@@ -71,7 +89,12 @@ class State(NamedTuple):
     held, claims : ndarray of int64, shape (rows,)
         Places that hold a request; claims, while it is starting.
     idle_ns, idle_for : ndarray of int64, shape (rows,)
-        Since when it is idle [ns], and the number of the request that decides the order at that instant.
+        Since when it is idle [ns], and the number of the request that decides the order at that instant; of a
+        provisioned one only the latter, `NONE` if it was never used.
+    series : ndarray of int64, shape (policies, 5)
+        The current period of each policy's metric.
+    samples : ndarray of int64, shape (s, 5)
+        Periods that are over.
     """
 
     sizes: Ints
@@ -87,6 +110,7 @@ class State(NamedTuple):
     partly: Ints
     is_partly: Ints
     numbers: Ints
+    kinds: Ints
     launch_ns: Ints
     ready_ns: Ints
     gone_ns: Ints
@@ -95,6 +119,8 @@ class State(NamedTuple):
     claims: Ints
     idle_ns: Ints
     idle_for: Ints
+    series: Ints
+    samples: Ints
 
 
 #: Arrays with one entry per row of instances; `partly` has no more entries than there are rows.
@@ -102,6 +128,7 @@ BY_ROW = (
     "slot_of",
     "is_partly",
     "numbers",
+    "kinds",
     "launch_ns",
     "ready_ns",
     "gone_ns",
@@ -113,7 +140,7 @@ BY_ROW = (
 )
 
 
-def state_at_start(standing: int, room: int, buckets: Ints, moments: Ints, line: Ints) -> State:
+def state_at_start(standing: int, room: int, buckets: Ints, moments: Ints, line: Ints, policies: int = 0) -> State:
     """Standing instances, all of them idle, and room for so many more of everything."""
     slots = 1
     while slots < min(room, _SLOTS):
@@ -121,21 +148,26 @@ def state_at_start(standing: int, room: int, buckets: Ints, moments: Ints, line:
     idle_below, retires_ns = empty_tree(slots)
     rows = standing + room
     sizes = np.zeros(_ENTRIES, np.int64)
-    sizes[ROWS] = sizes[STANDING_IDLE] = standing
+    sizes[ROWS] = sizes[STANDING_IDLE] = sizes[SERVING] = standing
     sizes[[LINE_HEAD, LINE_TAIL, SPARE, LATE_NS]] = _NONE
+    sizes[SAMPLE_AT] = FOREVER
     by_row = {name: np.zeros(rows, np.int64) for name in BY_ROW}
     by_row |= {name: np.full(rows, FOREVER, np.int64) for name in ("gone_ns", "life_over_ns")}
     by_row["numbers"] = np.arange(rows, dtype=np.int64)
+    by_row["kinds"][:standing] = PROVISIONED
+    by_row["idle_for"][:standing] = _NONE
     return State(
         sizes=sizes,
         buckets=buckets,
         moments=moments,
         line=line,
-        standing_idle=np.arange(standing, dtype=np.int64),
+        standing_idle=np.arange(max(1, standing), dtype=np.int64),
         idle=np.zeros(room, np.int64),
         idle_below=idle_below,
         retires_ns=retires_ns,
         instance_in=np.zeros(slots, np.int64),
         partly=np.zeros(rows, np.int64),
+        series=np.zeros((policies, 5), np.int64),
+        samples=np.zeros((room if policies else 1, 5), np.int64),
         **by_row,
     )
