@@ -18,6 +18,7 @@ from simulator.measures.attempts import Attempts
 from simulator.measures.billed_time import Billing, time_of
 from simulator.measures.instance_time import InstanceTime, Peak, clipped, total
 from simulator.measures.places import Occupied, Places, Stretches
+from simulator.measures.standing import Capacity, StandingInstances
 from simulator.units import FOREVER
 
 
@@ -43,6 +44,12 @@ class Found:
         The last of these, rounded up as it is billed, in all and of standing instances. [ns]
     scale_outs, scale_ins : int
         Changes of capacity in the measured part.
+    spillover : int
+        Measured requests whose last attempt went on demand while capacity was 1 or more, where that changes.
+    starting_ns, capacity_ns : int
+        Inside the measured part: of instances that start for a request, and of capacity. [ns]
+    standing_startup_ns : int
+        Of instances that scaling has launched in a pool that launches, whole run: from launch until ready. [ns]
     cold, failed, startup_ns, grown, misserved, ended : int
         Of all attempts and the whole run, for what has to hold in every run: cold ones, failed launches, their
         startup, instances by which capacity grew, attempts served for a wrong time, and earlier ones that ended well.
@@ -64,6 +71,10 @@ class Found:
     active_standing_ns: int = 0
     scale_outs: int = 0
     scale_ins: int = 0
+    spillover: int = 0
+    starting_ns: int = 0
+    capacity_ns: int = 0
+    standing_startup_ns: int = 0
     cold: int = 0
     failed: int = 0
     startup_ns: int = 0
@@ -89,6 +100,8 @@ class AttemptTally:
         self.found = Found()
         self._settled = 0
         self._capacity = pool.standing
+        self._standing = StandingInstances(pool)
+        self._provisioned = Capacity(pool.standing, from_ns, until_ns) if pool.launches and pool.scaling else None
         self._places = Places(pool)
         self._busy = Stretches() if pool.places > 1 else None
         self._active = Stretches(billing.granularity_ns) if billing.of_instances else None
@@ -101,6 +114,7 @@ class AttemptTally:
     def add(self, settled: Settled, first: int) -> None:
         """Add what an engine has settled; requests before row `first` arrived before the measured part."""
         self._add_changes(settled)
+        self._add_standing(settled)
         if not len(settled.demand):
             return
         attempts = made.attempts_of(settled, self._settled)
@@ -110,6 +124,8 @@ class AttemptTally:
         self._add_earlier(settled, attempts, first)
         self._add_cold(settled, attempts, first, known_ns)
         self._add_served(settled, served, first)
+        if self._provisioned is not None:
+            self._add_spillover(self._provisioned, attempts.where(np.arange(first, len(settled.demand))), known_ns)
         self._add_gone(served, known_ns)
         self._add_occupied(self._places.add(served, known_ns), known_ns)
 
@@ -123,6 +139,23 @@ class AttemptTally:
         self.found.scale_outs += int((steps[inside] > 0).sum())
         self.found.scale_ins += int((steps[inside] < 0).sum())
         self.found.grown += int(steps[steps > 0].sum())
+
+    def _add_standing(self, settled: Settled) -> None:
+        """Add what scaling has launched in a pool that launches, and what of it is gone."""
+        self._standing.add(settled)
+        if self._provisioned is not None:
+            self._provisioned.add(settled.changes)
+        if self._standing.launched:
+            gone = settled.gone
+            startup_ns = gone.ready_ns - gone.launch_ns
+            self.found.standing_startup_ns += total(startup_ns[self._standing.launched_of(settled.gone_numbers)])
+
+    def _add_spillover(self, provisioned: Capacity, last: Attempts, known_ns: int) -> None:
+        """Add the last attempts that went on demand although there was provisioned capacity."""
+        on_demand = (last.instance != NONE) & ~self._standing.holds(last.instance)
+        self.found.spillover += int((provisioned.at(last.at_ns[on_demand]) > 0).sum())
+        # Requests that are settled later arrived later.
+        provisioned.forget(known_ns)
 
     def _add_earlier(self, settled: Settled, attempts: Attempts, first: int) -> None:
         """Earlier attempts stand behind the last ones."""
@@ -151,6 +184,7 @@ class AttemptTally:
             found.cold += len(cold)
             found.failed += int(((of_cold.start_ns == NONE) & (of_cold.instance != NONE)).sum())
             found.startup_ns += total(end_ns - begin_ns)
+            found.starting_ns += self._inside(begin_ns, end_ns)
             some = begin_ns < end_ns
             self._add_peak(begin_ns[some], end_ns[some], -1)
         completed = (cold < n) & (of_cold.row >= first) & (of_cold.outcome == Outcome.COMPLETED)
@@ -169,7 +203,7 @@ class AttemptTally:
             return
         startup_ns = np.where(served.is_cold, demand.column("startup_ns")[served.row], 0)
         billed_ns = time_of(self._billing, work_ns, startup_ns)
-        measured, standing = served.row >= first, served.instance < pool.standing
+        measured, standing = served.row >= first, self._standing.holds(served.instance)
         found.on_demand_ns += total(billed_ns[measured & ~standing])
         found.standing_ns += total(billed_ns[measured & standing])
 
@@ -216,6 +250,8 @@ class AttemptTally:
             self._add_busy(self._busy.finish())
         if self._active is not None:
             self._add_active(self._active.finish())
+        if self._provisioned is not None:
+            self.found.capacity_ns = self._provisioned.finish()
         return self.found
 
     def occupied_max(self, instances_max: int) -> int:
@@ -250,11 +286,17 @@ class AttemptTally:
         }
         if not pool.launches:
             return {**claims, "capacity grows by the instances launched": (found.grown, time.launched)}
+        by_scaling = self._standing.launched
+        if pool.scaling is not None:
+            claims["capacity grows by the instances launched"] = (found.grown, by_scaling)
         if not made.launches_are_known(pool):
             missing = max(0, found.cold - time.launched)
             return {**claims, "an instance was launched for each cold attempt": (0, missing)}
         return {
             **claims,
-            "an instance was launched for each cold attempt": (found.cold, time.launched),
-            "Little's law: time of starting instances is that of launches": (found.startup_ns, time.startup_ns),
+            "an instance was launched for each cold attempt": (found.cold, time.launched - by_scaling),
+            "Little's law: time of starting instances is that of launches": (
+                found.startup_ns + found.standing_startup_ns,
+                time.startup_ns,
+            ),
         }

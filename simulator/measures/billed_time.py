@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simulator.endpoints import Container, Endpoint, Function, Serverless
 from simulator.engines.pool import Pool
-from simulator.engines.tables import NONE, Demand, Instances, Outcome, Requests, Tries
+from simulator.engines.tables import NONE, Demand, Instances, Outcome, Requests, Run, Tries
 from simulator.measures.usage import Usage
 from simulator.units import FOREVER, NS_PER_SECOND, to_ns
 
@@ -119,6 +119,7 @@ def usage_of(
     instances: Instances,
     window: tuple[int, int],
     tries: Tries | None = None,
+    scaled: Run | None = None,
 ) -> Usage:
     """Usage in a window of one run.
 
@@ -137,6 +138,8 @@ def usage_of(
         whenever they end; time of instances counts as far as it lies in it. [ns]
     tries : Tries, optional
         Earlier attempts of the requests.
+    scaled : Run, optional
+        The run, where a pool that launches scales: its changes of capacity and the standing instances launched.
 
     Raises
     ------
@@ -152,6 +155,7 @@ def usage_of(
     sizes_in, startup_ns = demand.column("payload_in_bytes").tolist(), demand.column("startup_ns").tolist()
     served = data_in = 0
     billed = {True: 0, False: 0}
+    by_scaling = set() if scaled is None else set(scaled.standing_numbers.tolist())
     services: dict[int, list[tuple[int, int]]] = {}
     for rows, numbers in ((requests, range(len(requests))), (tries, [] if tries is None else tries.number.tolist())):
         for at, number in enumerate(numbers):
@@ -166,7 +170,7 @@ def usage_of(
                 if billing.of_requests:
                     work = np.array([release - start])
                     startup = np.array([startup_ns[number] if rows.is_cold[at] else 0])
-                    billed[place < pool.standing] += int(time_of(billing, work, startup)[0])
+                    billed[place < pool.standing or place in by_scaling] += int(time_of(billing, work, startup)[0])
     usage = Usage(
         span_ns=until_ns - from_ns,
         requests=int(np.count_nonzero(counted)),
@@ -177,7 +181,18 @@ def usage_of(
         data_in_bytes=data_in,
         data_out_bytes=sum(demand.column("payload_out_bytes")[completed].tolist()),
     )
-    return _with_instances(usage, billing, pool, instances, services, window)
+    usage = _with_instances(usage, billing, pool, instances, services, window)
+    return usage if scaled is None else replace(usage, instance_ns=_capacity_ns(pool, scaled, window))
+
+
+def _capacity_ns(pool: Pool, run: Run, window: tuple[int, int]) -> int:
+    """Integral of capacity over a window, change by change [ns]."""
+    at_ns, capacity, time_ns = 0, pool.standing, 0
+    changes = zip(run.changes.at_ns.tolist(), run.changes.capacity.tolist(), strict=True)
+    for change_ns, after in [*changes, (FOREVER, 0)]:
+        time_ns += capacity * max(0, min(change_ns, window[1]) - max(at_ns, window[0]))
+        at_ns, capacity = change_ns, after
+    return time_ns
 
 
 def _with_instances(

@@ -58,6 +58,8 @@ class Measured:
         Requests that were tried again.
     scales : bool
         Whether capacity follows policies: then an instance that starts is not occupied by a request.
+    starting_for_requests_ns : int
+        Where capacity follows policies: the part of `starting_ns` in which an instance starts for a request. [ns]
     launched, scale_outs, scale_ins : int or None
         Instances launched in the measured part, and how often capacity grew and shrank; None where it is not counted.
     """
@@ -94,6 +96,7 @@ class Measured:
     throttled_tries: int = field(default=0, metadata=IF_ANY)
     retried: int = field(default=0, metadata=IF_ANY)
     scales: bool = field(default=False, metadata=IF_ANY)
+    starting_for_requests_ns: int = field(default=0, metadata=IF_ANY)
     launched: int | None = field(default=None, metadata=IF_ANY)
     scale_outs: int | None = field(default=None, metadata=IF_ANY)
     scale_ins: int | None = field(default=None, metadata=IF_ANY)
@@ -125,7 +128,7 @@ class Measured:
     def values(self) -> dict[str, float | int | None]:
         """Measures by name (`catalogue.MEASURES`, but costs), in the units of the catalogue; None is no data."""
         lost = self.throttled_in_all + self.timed_out + self.expired
-        occupied = self.in_service_ns + (0 if self.scales else self.starting_ns)
+        occupied = self.in_service_ns + (self.starting_for_requests_ns if self.scales else self.starting_ns)
         idle = self.there_ns - self.busy_ns - self.starting_ns
         values: dict[str, float | int | None] = {
             "requests": self.requests,

@@ -91,7 +91,9 @@ class Tally:
                 pool.standing, from_ns, until_ns, overhead_ns, granularity_ns, billed_overhead_ns, bills_startup
             )
             if self._attempts is None
-            else added.Rules(pool.standing if pool.launches else 0, from_ns, until_ns, overhead_ns, 0, 0, False)
+            else added.Rules(
+                pool.standing if pool.launches and not pool.scaling else 0, from_ns, until_ns, overhead_ns, 0, 0, False
+            )
         )
         limits = np.array(sorted(set(limits_ns)), np.int64)
         union_of = pool.standing if pool.places > 1 and self._attempts is None else 0
@@ -282,12 +284,17 @@ class Tally:
         found, pool, billing, span_ns = attempts.finish(), self._pool, self._billing, measured.span_ns
         self._check(self._sums.counts.tolist(), attempts.claims(time))
         standing_ns = pool.standing * span_ns
+        scales = pool.scaling is not None
+        # What is kept ready follows its load too.
+        provisioned = pool.launches and scales
+        kept_ns = found.capacity_ns if provisioned else standing_ns
+        by_scaling_ns = time.starting_ns - found.starting_ns if provisioned else 0
         usage = replace(
             measured.usage,
             served=measured.usage.served + found.served_tries,
             on_demand_ns=found.on_demand_ns,
             standing_ns=found.standing_ns,
-            instance_ns=standing_ns if pool.launches else time.billed_ns,
+            instance_ns=kept_ns if pool.launches else time.billed_ns,
             data_in_bytes=measured.usage.data_in_bytes + found.data_in_bytes,
         )
         if billing.of_instances:
@@ -300,14 +307,14 @@ class Tally:
                 idle_on_demand_ns=max(0, time.there_ns - standing_ns - time.starting_ns - active_launched_ns),
                 standing_there_ns=standing_ns,
             )
-        scales = pool.scaling is not None
         return replace(
             measured,
+            spillover=found.spillover if provisioned else measured.spillover,
             failed_launches=measured.failed_launches + found.failed_tries,
             penalty_ns=found.penalty_ns,
             in_service_ns=found.occupied_ns,
             client_gone_ns=found.client_gone_ns,
-            places_ns=pool.places * (time.there_ns if pool.launches else time.there_ns - time.starting_ns),
+            places_ns=pool.places * (time.there_ns - (by_scaling_ns if pool.launches else time.starting_ns)),
             busy_ns=found.busy_ns,
             concurrency_max=attempts.occupied_max(time.most),
             client_gone_max=attempts.client_gone_max(),
@@ -316,6 +323,7 @@ class Tally:
             throttled_tries=found.throttled_tries,
             retried=found.retried,
             scales=scales,
+            starting_for_requests_ns=found.starting_ns if provisioned else 0,
             launched=time.launched_inside if scales or pool.launches else None,
             scale_outs=found.scale_outs if scales else None,
             scale_ins=found.scale_ins if scales else None,

@@ -16,6 +16,7 @@ from simulator.engines.pool import Pool
 from simulator.engines.tables import NONE, Outcome, Settled
 from simulator.measures.attempts import attempts_of, nobody, waiting
 from simulator.measures.places import Occupied, Places, Stretches
+from simulator.measures.standing import StandingInstances
 from simulator.units import FOREVER, NS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -213,12 +214,18 @@ class _AttemptSeries:
         self._pool, self._settled = pool, 0
         self._attempts, self._throttled = (np.zeros(periods, np.int64) for _ in range(2))
         self._waiting, self._occupied, self._busy, self._capacity = (_Spread(of) for _ in range(4))
+        # Instances that scaling launches beside others start for nobody.
+        self._standing, self._for_nobody = StandingInstances(pool), _Spread(of)
         self._places = Places(pool)
         self._stretches = Stretches()
         self._now = (0, pool.standing)
 
     def add(self, settled: Settled) -> None:
         self._add_changes(settled.changes.at_ns, settled.changes.capacity)
+        self._standing.add(settled)
+        if self._standing.launched:
+            by_scaling = self._standing.launched_of(settled.gone_numbers)
+            self._for_nobody.add(settled.gone.launch_ns[by_scaling], settled.gone.ready_ns[by_scaling])
         if not len(settled.demand):
             return
         attempts = attempts_of(settled, self._settled)
@@ -256,7 +263,9 @@ class _AttemptSeries:
         return replace(
             timeline,
             busy_ns=self._busy.times() if self._pool.places > 1 else occupied_ns,
-            occupied_ns=occupied_ns + timeline.starting_ns if self._pool.launches else occupied_ns,
+            occupied_ns=occupied_ns + timeline.starting_ns - self._for_nobody.times()
+            if self._pool.launches
+            else occupied_ns,
             attempts=self._attempts,
             throttled_attempts=self._throttled,
             waiting_ns=self._waiting.times(),
