@@ -1,7 +1,7 @@
 """The reference engine: one SimPy process per attempt of a request, in the order in which the request lives it.
 
-Written to be read beside ``notes/model.md``, sections 1 to 4, 7.1 and 7.2, paragraph by paragraph; speed is the business
-of the compiled engine, which has to give the same rows.
+Written to be read beside ``notes/model.md``, sections 1 to 4, 7.1 and 7.2, paragraph by paragraph; speed is the
+business of the compiled engine, which has to give the same rows.
 
 `moments` knows the order of events, `endpoint` what every pool has in common, `launching` the pools that launch on
 demand (3), `standing` and `batches` those of standing instances (4), `metrics`, `policies` and `scaling` how these
