@@ -154,11 +154,8 @@ def test_think_time_after_the_last_attempt() -> None:
     check(run, [cold(0, 40, 0), away, away], [(0, 0, 49)], tries)
 
 
-def test_rows_in_order_of_client_at_one_instant() -> None:
-    """Client 1 sends at 0 and again at 5, when client 0 sends first: that is row 1, then comes row 2.
-
-    Row 1 is served first, 5 to 7; row 2 waits until 7.
-    """
+def test_two_sent_at_one_instant_take_two_rows_in_order() -> None:
+    """Client 1 sends at 0 and again at 5, when client 0 sends its first: row 1 is served from 5 to 7, row 2 then."""
     pool = standing(population=until(6))
     arrivals, run = closed(pool, offered(3, [2, 2, 9], think_ns=3), [5, 0])
     assert [0, 5, 5] == arrivals
