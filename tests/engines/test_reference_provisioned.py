@@ -153,7 +153,7 @@ def test_draining_ones_count_as_occupied_not_as_in_service() -> None:
 
 
 def test_a_drained_one_occupies_no_provisioned_place_any_more() -> None:
-    """Both are released at 15, the second drains from 10 on: nothing is occupied from 20 to 30, nobody asks for more."""
+    """Both are released at 15, the second drains from 10 on: nothing is occupied from 20 on, nobody asks for 2."""
     actions = (bounded(10, maximum=1), bounded(22, maximum=9))
     pool = provisioned(2, 35, out(0.9), actions=actions, counts_spillover=False)
     check(run_of(reference, pool, Demand.from_arrays([0, 0], 15)), None, [there(), (0, 0, 15)], changes=[(10, 1)])
