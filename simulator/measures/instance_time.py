@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from simulator.engines.tables import NONE, Instances, Settled
 from simulator.measures.billed_time import plus, rounded_up
 from simulator.units import FOREVER
+
+if TYPE_CHECKING:
+    from simulator.measures.sweeps import Look
 
 #: Instances that are added together.
 _MANY: Final = 4096
@@ -48,6 +51,7 @@ class Peak:
         self._begin = np.empty(0, np.int64)
         self._end = np.empty(0, np.int64)
         self._open = 0
+        self._settled_ns = from_ns
         self.most = 0
 
     def add(self, begin: NDArray[np.int64], end: NDArray[np.int64], settled_ns: int) -> None:
@@ -56,29 +60,70 @@ class Peak:
         Parameters
         ----------
         begin, end : ndarray of int64
-            In any order; no end before its beginning. [ns]
+            In any order; no end before its beginning. What is negative is none. [ns]
         settled_ns : int
             Nothing that is added later lies before this, nor an end at it. [ns]
         """
-        from simulator.measures.sweeps import most_at_once
+        from simulator.measures.sweeps import Look, crowded_slices
 
-        # What is over, or open already, where the look begins only has to be counted.
-        begin, end = begin[begin < self._until_ns], end[end < self._until_ns]
-        before, over = begin <= self._from_ns, end <= self._from_ns
-        self._open += int(before.sum()) - int(over.sum())
-        begin = np.sort(np.concatenate([self._begin, begin[~before]]))
-        end = np.sort(np.concatenate([self._end, end[~over]]))
-        begun, ended = np.searchsorted(begin, settled_ns, "right"), np.searchsorted(end, settled_ns, "right")
-        if settled_ns >= self._from_ns:
-            self.most = max(self.most, self._open, int(most_at_once(begin[:begun], end[:ended], self._open)))
-        self._open += int(begun) - int(ended)
-        self._begin, self._end = begin[begun:], end[ended:]
+        upto_ns = min(settled_ns, self._until_ns - 1)
+        # So many slices that few intervals begin in one: most of them cannot hold more than were seen before.
+        slices = max(1, len(begin) + len(self._begin))
+        per_ns = slices / max(1, upto_ns - self._settled_ns)
+        look = Look(self._from_ns, upto_ns, self._until_ns, self._settled_ns, per_ns)
+        begins, ends = (self._begin, begin), (self._end, end)
+        begun_before, begun, self._begin = _by_slice(look, begins, slices)
+        ended_before, ended, self._end = _by_slice(look, ends, slices)
+        self._open += begun_before - ended_before
+        if settled_ns < self._from_ns:
+            return
+        self._settled_ns = max(self._settled_ns, upto_ns)
+        self.most = max(self.most, self._open)
+        held = np.empty(slices, np.int64)
+        in_crowds, self._open = crowded_slices(begun, ended, self._open, self.most, held)
+        if in_crowds:
+            self.most = max(self.most, _most_in_crowds(look, begins, ends, begun, ended, held))
 
     def finish(self) -> int:
         """The greatest number, all intervals added."""
         nothing = np.empty(0, np.int64)
         self.add(nothing, nothing, FOREVER)
         return self.most
+
+
+def _by_slice(
+    look: Look, parts: tuple[NDArray[np.int64], ...], slices: int
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+    """Instants at the beginning of the look or before it, the number of others in each slice, those kept for later."""
+    from simulator.measures.sweeps import count_by_slice
+
+    before = kept = 0
+    in_slice, later_ns = np.zeros(slices, np.int64), np.empty(sum(map(len, parts)), np.int64)
+    for part in parts:
+        more, kept = count_by_slice(look, part, in_slice, later_ns, kept)
+        before += more
+    return before, in_slice, later_ns[:kept].copy()
+
+
+def _most_in_crowds(
+    look: Look,
+    begins: tuple[NDArray[np.int64], ...],
+    ends: tuple[NDArray[np.int64], ...],
+    begun: NDArray[np.int64],
+    ended: NDArray[np.int64],
+    held: NDArray[np.int64],
+) -> int:
+    """Greatest number at once in crowded slices; `begun`, `ended` and `held` as in `crowded_slices`."""
+    from simulator.measures.sweeps import gather_crowded, most_at_once
+
+    gathered = []
+    for parts in (begins, ends):
+        into_ns, entered = np.empty(sum(map(len, parts)), np.int64), 0
+        for part in parts:
+            entered = gather_crowded(look, part, held, into_ns, entered)
+        gathered.append(np.sort(into_ns[:entered]))
+    begin, end = gathered
+    return int(most_at_once(begin, end, begun, ended, held))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,18 +22,113 @@ def gather(
             next_of[slot] += 1
 
 
+class Look(NamedTuple):
+    """Where to look for how many intervals hold one instant: the stretch (after_ns, upto_ns], parted in equal slices.
+
+    Parameters
+    ----------
+    after_ns, upto_ns, before_ns : int
+        What lies at `after_ns` or before it is only counted, what lies at `before_ns` or behind it is left out, what
+        lies between `upto_ns` and that is kept for later. [ns]
+    since_ns : int
+        Where the first slice begins; what lies before it is in the first slice too. [ns]
+    per_ns : float
+        Slices in a nanosecond. [1/ns]
+    """
+
+    after_ns: int
+    upto_ns: int
+    before_ns: int
+    since_ns: int
+    per_ns: float
+
+
+@KERNELS.rule
+def _slice_of(time_ns: int, since_ns: int, per_ns: float, slices: int) -> int:
+    """The slice of an instant; no earlier one than that of an earlier instant, also where doubles are rounded."""
+    return int(min(max(int((time_ns - since_ns) * per_ns), 0), slices - 1))
+
+
 @KERNELS.kernel
-def most_at_once(begin: NDArray[np.int64], end: NDArray[np.int64], already: int) -> int:
-    """Greatest number of intervals that hold one instant, from sorted beginnings and ends; an end goes first."""
-    most = count = already
-    j = 0
-    for i in range(len(begin)):
-        while j < len(end) and end[j] <= begin[i]:
-            count -= 1
-            j += 1
-        count += 1
-        most = max(most, count)
-    return most
+def count_by_slice(
+    look: Look, time_ns: NDArray[np.int64], in_slice: NDArray[np.int64], later_ns: NDArray[np.int64], kept: int
+) -> tuple[int, int]:
+    """Instants that lie at `after_ns` or before, and how many are kept for later: `kept` before, more after.
+
+    The others are counted by slice; negative ones are no instants.
+    """
+    after_ns, upto_ns, before_ns, since_ns, per_ns = look
+    before, slices = 0, len(in_slice)
+    for one_ns in time_ns:
+        if one_ns < 0 or one_ns >= before_ns:
+            continue
+        if one_ns <= after_ns:
+            before += 1
+        elif one_ns > upto_ns:
+            later_ns[kept] = one_ns
+            kept += 1
+        else:
+            in_slice[_slice_of(one_ns, since_ns, per_ns, slices)] += 1
+    return before, kept
+
+
+@KERNELS.kernel
+def crowded_slices(
+    begun: NDArray[np.int64], ended: NDArray[np.int64], already: int, most: int, held: NDArray[np.int64]
+) -> tuple[int, int]:
+    """Intervals that begin in slices in which more than `most` might hold one instant, and those open at the end.
+
+    `held` becomes how many are open where such a slice begins, -1 for the other slices.
+    """
+    in_crowds, count = 0, already
+    for i in range(len(begun)):
+        held[i] = -1
+        if count + begun[i] > most and begun[i] > 0:
+            held[i] = count
+            in_crowds += begun[i]
+        count += begun[i] - ended[i]
+    return in_crowds, count
+
+
+@KERNELS.kernel
+def gather_crowded(
+    look: Look, time_ns: NDArray[np.int64], held: NDArray[np.int64], into_ns: NDArray[np.int64], entered: int
+) -> int:
+    """How many instants are entered, `entered` before: those in crowded slices; parameters as those above."""
+    after_ns, upto_ns, _, since_ns, per_ns = look
+    for one_ns in time_ns:
+        if after_ns < one_ns <= upto_ns and held[_slice_of(one_ns, since_ns, per_ns, len(held))] >= 0:
+            into_ns[entered] = one_ns
+            entered += 1
+    return entered
+
+
+@KERNELS.kernel
+def most_at_once(
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
+    begun: NDArray[np.int64],
+    ended: NDArray[np.int64],
+    held: NDArray[np.int64],
+) -> int:
+    """Greatest number of intervals that hold one instant of a crowded slice, from what is gathered there, in order.
+
+    An end goes first.
+    """
+    most = i = j = 0
+    for one in range(len(held)):
+        if held[one] < 0:
+            continue
+        count, begun_by, ended_by = held[one], i + begun[one], j + ended[one]
+        while i < begun_by:
+            while j < ended_by and end[j] <= begin[i]:
+                count -= 1
+                j += 1
+            count += 1
+            i += 1
+            most = max(most, count)
+        j = ended_by
+    return int(most)
 
 
 @KERNELS.kernel
