@@ -17,7 +17,7 @@ from simulator.measures import attempts as made
 from simulator.measures.attempts import Attempts
 from simulator.measures.billed_time import Billing, time_of
 from simulator.measures.instance_time import InstanceTime, Peak, clipped, total
-from simulator.measures.places import Occupied, Places, Stretches
+from simulator.measures.places import Occupied, Places, Stretches, serves_several
 from simulator.measures.standing import Capacity, StandingInstances
 from simulator.units import FOREVER
 
@@ -103,7 +103,7 @@ class AttemptTally:
         self._standing = StandingInstances(pool)
         self._provisioned = Capacity(pool.standing, from_ns, until_ns) if pool.launches and pool.scaling else None
         self._places = Places(pool)
-        self._busy = Stretches() if pool.places > 1 else None
+        self._busy = Stretches() if serves_several(pool) else None
         self._active = Stretches(billing.granularity_ns) if billing.of_instances else None
         self._occupied_peak = Peak(from_ns, until_ns)
         is_bound = pool.launches and pool.places == 1 and pool.at_limit is AtLimit.THROTTLE
@@ -273,7 +273,8 @@ class AttemptTally:
     def claims(self, time: InstanceTime) -> dict[str, tuple[int, int]]:
         """What has to be equal in every run, in words and in numbers: attempts and instances tell the same."""
         found, pool = self.found, self._pool
-        in_service_ns = pool.places * (time.there_ns - time.starting_ns)
+        # A managed API has as many places as come.
+        in_service_ns = FOREVER if pool.quota else pool.places * (time.there_ns - time.starting_ns)
         claims = {
             "an attempt that another follows ended badly": (0, found.ended),
             "a served request occupies its place for its service time": (0, found.misserved),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from simulator.endpoints import Asynchronous, Container, Endpoint, Function, Serverless
-from simulator.measures.bills import container, function, instances, serverless
+from simulator.endpoints import Asynchronous, Container, Endpoint, Function, ManagedApi, Serverless
+from simulator.measures.bills import container, function, instances, managed_api, serverless
 from simulator.measures.bills.line import Line
 from simulator.measures.usage import Usage
 from simulator.prices import PriceSheet, Status, items
@@ -78,6 +78,10 @@ class Bill:
     def months(self) -> Fraction:
         """Measured parts in a month: what an amount is multiplied by to make it monthly."""
         return self.month / self.span
+
+    def part(self, share: Fraction) -> Bill:
+        """A share of it, line by line, for one of those who share what it is for; tiers stay those of the whole."""
+        return replace(self, lines=tuple(replace(line, quantity=line.quantity * share) for line in self.lines))
 
     def line(self, name: str) -> Line:
         """The line of a name.
@@ -150,9 +154,11 @@ def _lines(endpoint: Endpoint, usage: Usage, sheet: PriceSheet, span: Fraction, 
         yield from function.lines(endpoint, usage, sheet, span / month)
     elif isinstance(endpoint, Container):
         yield from container.lines(endpoint, usage, sheet, span / month)
+    elif isinstance(endpoint, ManagedApi):
+        yield from managed_api.lines(endpoint, usage, sheet)
     else:
         yield from instances.lines(endpoint, usage, sheet, month)
-    if isinstance(endpoint, Function | Container | Asynchronous):
+    if isinstance(endpoint, Function | Container | Asynchronous | ManagedApi):
         return  # what they take in and give back costs nothing here
     gigabytes_in, gigabytes_out = (
         Fraction(size, sheet.bytes_per_gb) for size in (usage.data_in_bytes, usage.data_out_bytes)

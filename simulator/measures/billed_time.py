@@ -182,7 +182,22 @@ def usage_of(
         data_out_bytes=sum(demand.column("payload_out_bytes")[completed].tolist()),
     )
     usage = _with_instances(usage, billing, pool, instances, services, window)
+    if pool.quota is not None:
+        return _with_tokens(usage, demand, requests, counted, tries)
     return usage if scaled is None else replace(usage, instance_ns=_capacity_ns(pool, scaled, window))
+
+
+def _with_tokens(
+    usage: Usage, demand: Demand, requests: Requests, counted: NDArray[np.bool_], tries: Tries | None
+) -> Usage:
+    """The same of a managed API: tokens of the attempts that were served, and no instance."""
+    served = np.flatnonzero((requests.start_ns != NONE) & counted).tolist()
+    if tries is not None:
+        served += [number for number in tries.number[tries.start_ns != NONE].tolist() if counted[number]]
+    tokens_in, tokens_out = (
+        sum(demand.column(name)[served].tolist()) if served else 0 for name in ("tokens_in", "tokens_out")
+    )
+    return replace(usage, instance_ns=0, tokens_in=tokens_in, tokens_out=tokens_out)
 
 
 def _capacity_ns(pool: Pool, run: Run, window: tuple[int, int]) -> int:

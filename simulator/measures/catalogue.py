@@ -31,7 +31,7 @@ class Measure:
         What it is.
     unit : str
         Of its values in tables: ``ms``, ``USD``, ``s``, ``requests``, ``attempts``, ``places``, ``instances``,
-        ``changes``, ``1/s``; ``1`` for shares.
+        ``changes``, ``tokens``, ``1/s``; ``1`` for shares.
     column : str
         In the table of replications, ending in its unit where it has one.
     meaning : str
@@ -121,6 +121,11 @@ MEASURES: Final[dict[str, Measure]] = {
         _count("scale_ins", "times that scaling took instances away", "changes"),
         Measure("instance_time", Kind.DURATION, "s", "instance_time_s", "instance-seconds, all states"),
         _share("utilization", "occupied place-seconds of the place-seconds there"),
+        _average("tokens_per_minute", "tokens", "tokens of the quota that a minute takes in the end, mean"),
+        _average("tokens_per_minute_max", "tokens", "the same, of the minute that takes most"),
+        _average("tokens_reserved_per_minute", "tokens", "tokens of the quota that a minute reserves at first, mean"),
+        _share("quota_used", "tokens that are taken of the quota in the end, of those that it lets through"),
+        _share("cut_off_fraction", "completed requests whose response ends at max_tokens"),
         Measure("cost", Kind.MONEY, "USD", "cost_usd", "cost of the measured part of the horizon"),
         Measure("monthly_cost", Kind.MONEY, "USD", "monthly_cost_usd", "cost of a month like this"),
         Measure("monthly_fixed", Kind.MONEY, "USD", "monthly_fixed_usd", "of it what time alone makes"),

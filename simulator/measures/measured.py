@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Final
 
+from simulator.engines.served_otherwise import MINUTE_NS
 from simulator.engines.tables import Reason
 from simulator.measures.catalogue import find
 from simulator.measures.histogram import Histogram
 from simulator.measures.percentiles import Level
 from simulator.measures.usage import IF_ANY, Usage
+
+#: Measures that managed APIs have not.
+_OF_INSTANCES: Final = (
+    *("instances_mean", "instances_max", "instances_starting_mean", "instances_busy_mean", "instances_idle_mean"),
+    *("instances_launched", "capacity_changes", "scale_outs", "scale_ins", "instance_time", "utilization"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,10 @@ class Measured:
         Whether capacity follows policies: then an instance that starts is not occupied by a request.
     starting_for_requests_ns : int
         Where capacity follows policies: the part of `starting_ns` in which an instance starts for a request. [ns]
+    is_api : bool
+        Whether it is a managed API: there are no instances to be measured, nor places to be used.
+    tokens_used, tokens_reserved, tokens_most_in_minute, tokens_quota, cut_off : int
+        Of a managed API (`measures.tokens.TokenUse`).
     launched, scale_outs, scale_ins : int or None
         Instances launched in the measured part, and how often capacity grew and shrank; None where it is not counted.
     """
@@ -97,6 +109,12 @@ class Measured:
     retried: int = field(default=0, metadata=IF_ANY)
     scales: bool = field(default=False, metadata=IF_ANY)
     starting_for_requests_ns: int = field(default=0, metadata=IF_ANY)
+    is_api: bool = field(default=False, metadata=IF_ANY)
+    tokens_used: int = field(default=0, metadata=IF_ANY)
+    tokens_reserved: int = field(default=0, metadata=IF_ANY)
+    tokens_most_in_minute: int = field(default=0, metadata=IF_ANY)
+    tokens_quota: int = field(default=0, metadata=IF_ANY)
+    cut_off: int = field(default=0, metadata=IF_ANY)
     launched: int | None = field(default=None, metadata=IF_ANY)
     scale_outs: int | None = field(default=None, metadata=IF_ANY)
     scale_ins: int | None = field(default=None, metadata=IF_ANY)
@@ -105,6 +123,20 @@ class Measured:
     def throttled_in_all(self) -> int:
         """Throttled requests, whatever the reason."""
         return sum(self.throttled)
+
+    def _of_tokens(self) -> dict[str, float | int | None]:
+        """Measures of managed APIs, which have neither instances nor places to be used; nothing of others."""
+        if not self.is_api:
+            return {}
+        span_ns = self.span_ns
+        return {
+            **dict.fromkeys(_OF_INSTANCES),
+            "tokens_per_minute": _over_minute(self.tokens_used, span_ns),
+            "tokens_reserved_per_minute": _over_minute(self.tokens_reserved, span_ns),
+            "tokens_per_minute_max": self.tokens_most_in_minute,
+            "quota_used": _over(self.tokens_used * MINUTE_NS, self.tokens_quota * span_ns),
+            "cut_off_fraction": _over(self.cut_off, self.completed),
+        }
 
     def percentile_ns(self, share: Fraction) -> int | None:
         """A percentile of latency, None if there are too few completed requests or it was not asked for [ns]."""
@@ -170,9 +202,15 @@ class Measured:
             "instance_time": self.there_ns / 10**9,
             "utilization": _over(occupied, self.places_ns),
         }
+        values |= self._of_tokens()
         for level, value in self.percentiles_ns:
             values[find(level.name).name] = value / 10**6
         return values
+
+
+def _over_minute(part: int, span_ns: int) -> float:
+    """Of a count its mean in a minute."""
+    return part * MINUTE_NS / span_ns
 
 
 def _sum(a: int | None, b: int | None) -> int | None:

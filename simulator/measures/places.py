@@ -15,6 +15,11 @@ from simulator.units import FOREVER
 _NOTHING = np.empty(0, np.int64)
 
 
+def serves_several(pool: Pool) -> bool:
+    """Whether an instance may have several requests in service at once; that of a managed API has any number."""
+    return pool.places > 1 or pool.quota is not None
+
+
 class Occupied(NamedTuple):
     """Intervals on instances, none of them empty, shape (n,) and in ns each."""
 

@@ -20,6 +20,7 @@ from simulator.measures.instance_time import InstanceTally, InstanceTime, Peak, 
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import LEVELS, Level, rank
 from simulator.measures.sweeps import gather
+from simulator.measures.tokens import TokenTally
 from simulator.measures.usage import Usage
 from simulator.units import to_ns
 
@@ -103,6 +104,7 @@ class Tally:
         self._any = False
         self._concurrency: Peak | None = Peak(from_ns, until_ns) if self._attempts is None else None
         self._client_gone = Peak(from_ns, until_ns)
+        self._tokens = None if pool.quota is None else TokenTally(pool.quota, from_ns, until_ns)
         self._instances = InstanceTally(
             from_ns,
             until_ns,
@@ -150,6 +152,8 @@ class Tally:
             first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
         if self._attempts is not None:
             self._attempts.add(settled, first)
+        if self._tokens is not None:
+            self._tokens.add(settled, first)
         if len(demand) == 0:
             return
         self._any = True
@@ -277,7 +281,9 @@ class Tally:
                 data_out_bytes=self._data_out,
             ),
         )
-        return measured if self._attempts is None else self._with_attempts(measured, self._attempts, time)
+        if self._attempts is not None:
+            measured = self._with_attempts(measured, self._attempts, time)
+        return measured if self._tokens is None else _with_tokens(measured, self._tokens)
 
     def _with_attempts(self, measured: Measured, attempts: AttemptTally, time: InstanceTime) -> Measured:
         """The same with what depends on attempts, places and instances."""
@@ -368,6 +374,22 @@ class Tally:
         for claim, (expected, found) in {**of_all, **claims}.items():
             if expected != found:
                 raise BrokenIdentityError(f"{claim}: {expected} is not {found}")
+
+
+def _with_tokens(measured: Measured, tokens: TokenTally) -> Measured:
+    """The same of a managed API: its tokens, and no place that could be used."""
+    found = tokens.finish()
+    return replace(
+        measured,
+        places_ns=0,
+        usage=replace(measured.usage, instance_ns=0, tokens_in=found.tokens_in, tokens_out=found.tokens_out),
+        is_api=True,
+        tokens_used=found.used,
+        tokens_reserved=found.reserved,
+        tokens_most_in_minute=found.most_in_minute,
+        tokens_quota=found.quota,
+        cut_off=found.cut_off,
+    )
 
 
 def select(values: NDArray[np.int64], counts: NDArray[np.int64], ranks: Sequence[int]) -> list[int]:

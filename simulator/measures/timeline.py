@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simulator.engines.pool import Pool
 from simulator.engines.tables import NONE, Outcome, Settled
 from simulator.measures.attempts import attempts_of, nobody, waiting
-from simulator.measures.places import Occupied, Places, Stretches
+from simulator.measures.places import Occupied, Places, Stretches, serves_several
 from simulator.measures.standing import StandingInstances
 from simulator.units import FOREVER, NS_PER_SECOND
 
@@ -241,7 +241,7 @@ class _AttemptSeries:
 
     def _add_occupied(self, occupied: Occupied, known_ns: int) -> None:
         self._occupied.add(occupied.begin_ns, occupied.end_ns)
-        if self._pool.places > 1:
+        if serves_several(self._pool):
             stretches = self._stretches.add(occupied, known_ns)
             self._busy.add(stretches.begin_ns, stretches.end_ns)
 
@@ -262,7 +262,7 @@ class _AttemptSeries:
         occupied_ns = self._occupied.times()
         return replace(
             timeline,
-            busy_ns=self._busy.times() if self._pool.places > 1 else occupied_ns,
+            busy_ns=self._busy.times() if serves_several(self._pool) else occupied_ns,
             occupied_ns=occupied_ns + timeline.starting_ns - self._for_nobody.times()
             if self._pool.launches
             else occupied_ns,

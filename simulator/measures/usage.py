@@ -40,6 +40,8 @@ class Usage:
         [ns]
     standing_there_ns : int
         Of a container service: the part of `instance_ns` that standing instances make. [ns]
+    tokens_in, tokens_out : int
+        Of a managed API: tokens of every attempt served, and of its response.
     """
 
     span_ns: int
@@ -55,6 +57,8 @@ class Usage:
     idle_standing_ns: int = field(default=0, metadata=IF_ANY)
     idle_on_demand_ns: int = field(default=0, metadata=IF_ANY)
     standing_there_ns: int = field(default=0, metadata=IF_ANY)
+    tokens_in: int = field(default=0, metadata=IF_ANY)
+    tokens_out: int = field(default=0, metadata=IF_ANY)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Usage)))

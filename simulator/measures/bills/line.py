@@ -17,7 +17,8 @@ class Line:
     name : str
         ``duration``, ``provisioned_allocation``, ``provisioned_duration``, ``requests``, ``ephemeral_storage``,
         ``instance_hours``, ``storage``, ``data_in``, ``data_out``; of containers ``vcpu``, ``memory``, ``idle_vcpu``,
-        ``idle_memory``, and with ``standing_`` or ``on_demand_idle_`` before them; ``free_tier`` for a credit.
+        ``idle_memory``, and with ``standing_`` or ``on_demand_idle_`` before them; of managed APIs ``input_tokens``,
+        ``output_tokens``, ``model_units``; ``free_tier`` for a credit.
     price : Price
         Item, unit price, unit, status and source.
     quantity : Fraction
