@@ -217,8 +217,8 @@ FAULTS = [
     Fault("warm start without idle timeout", "NONE, first.idle_timeout_ns", "NONE, FOREVER"),
     Fault(
         "warm start without lifetime",
-        "Instance(self.ledger.instances, lifetime_ns=first.lifetime_ns)",
-        "Instance(self.ledger.instances)",
+        "            instance = Instance(self.ledger.instances, lifetime_ns=first.lifetime_ns)",
+        "            instance = Instance(self.ledger.instances)",
     ),
     # (Where the instance of a warm start stands in the order of becoming idle shows nowhere: no other on-demand
     # instance is launched before it is used.)
@@ -289,7 +289,10 @@ FAULTS = [
         "if n == fewest][:1]",
     ),
     Fault(
-        "no instance: queue full", "Reason.NO_CAPACITY", "Reason.QUEUE_FULL", invariants.assert_every_request_ends_once
+        "no instance: queue full",
+        "        if is_turned_away:\n            self.throttle(attempt, Reason.NO_CAPACITY)",
+        "        if is_turned_away:\n            self.throttle(attempt, Reason.QUEUE_FULL)",
+        invariants.assert_every_request_ends_once,
     ),
 ]
 
