@@ -162,6 +162,19 @@ def empty_sums(limits_ns: NDArray[np.int64], keep: int, union_of: int) -> Sums:
     )
 
 
+def with_room_for(sums: Sums, instance: NDArray[np.int64]) -> Sums:
+    """The same, with a busy time for each of some instances, given by number."""
+    most, before = int(instance.max(initial=-1)), len(sums.busy_until_ns)
+    if most < before:
+        return sums
+    return sums._replace(busy_until_ns=np.concatenate([sums.busy_until_ns, np.zeros(most + 1, np.int64)]))
+
+
+def whole_sum(sums: Sums, which: int) -> int:
+    """One of the sums, carries included."""
+    return (int(sums.carries[which]) << 64) + int(sums.low[which])
+
+
 def empty_stretch() -> Stretch:
     """Room of undefined content."""
     return Stretch(*(np.empty(STRETCH, np.int64) for _ in Stretch._fields))

@@ -19,6 +19,7 @@ from simulator.measures.histogram import BINS, Histogram
 from simulator.measures.instance_time import InstanceTally, InstanceTime, Peak, total
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import LEVELS, Level, rank
+from simulator.measures.scaled_tally import ScaledTally, is_plain_but_for_scaling
 from simulator.measures.sweeps import gather
 from simulator.measures.tokens import TokenTally
 from simulator.measures.usage import Usage
@@ -99,6 +100,9 @@ class Tally:
         limits = np.array(sorted(set(limits_ns)), np.int64)
         union_of = pool.standing if pool.places > 1 and self._attempts is None else 0
         self._sums = added.empty_sums(limits, keep, union_of)
+        self._instances_change = is_plain_but_for_scaling(pool, billing)
+        if self._instances_change:
+            self._attempts = ScaledTally(pool, billing, from_ns, until_ns, self._sums)
         self._room = added.empty_stretch()
         self._data_in = self._data_out = 0
         self._any = False
@@ -157,6 +161,8 @@ class Tally:
         if len(demand) == 0:
             return
         self._any = True
+        if self._instances_change and self._pool.places > 1:
+            sums = self._sums = added.with_room_for(sums, requests.instance)
         before = sums.counts.copy()
         kernels.tally_block(self._rules, added.rows_of(demand, requests), first, sums, self._room)
         more = sums.counts - before
