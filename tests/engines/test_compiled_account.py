@@ -12,7 +12,7 @@ import pytest
 
 from simulator.engines import compiled
 from simulator.engines.clients import Patience, Retries
-from simulator.engines.compiled.accounts import SharedAccount
+from simulator.engines.compiled.account import SharedAccount
 from simulator.engines.pool import OnTimeout, Pool, Routing
 from simulator.engines.tables import NONE, Demand, Instances, Outcome, Reason, Run, Settled
 from simulator.errors import InputError

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from simulator.engines.compiled.central_queue import CentralQueue
 from simulator.engines.compiled.instance_queues import InstanceQueues
+from simulator.engines.compiled.jobs import JobPool
 from simulator.engines.compiled.launching_calendar import LaunchingCalendar
 from simulator.engines.compiled.on_demand import OnDemand
 from simulator.engines.compiled.quota import QuotaPool
 from simulator.engines.compiled.rows import all_throttled
 from simulator.engines.compiled.scaled_queues import ScaledQueues, settles_at_arrival
+from simulator.engines.compiled.shared_models import SharedModels
 from simulator.engines.compiled.standing_calendar import StandingCalendar
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import Demand, Instances, LaunchTimes, Reason, Requests, Run, Settled
@@ -159,6 +161,10 @@ def engine_of(
         return OnDemand(pool, room) if pool.is_plain else LaunchingCalendar(pool, launch_times, first_sends_ns, room)
     if pool.is_plain:
         return Standing(pool, room)
+    if pool.jobs is not None:
+        return JobPool(pool, launch_times, room)
+    if pool.models is not None:
+        return SharedModels(pool, room)
     if settles_at_arrival(pool):
         return ScaledQueues(pool, launch_times, room)
     if pool.quota is not None:

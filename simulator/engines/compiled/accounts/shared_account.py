@@ -157,8 +157,9 @@ class SharedAccount:
         table.outcome[:] = UNDECIDED
         for pool in np.flatnonzero(held).tolist():
             to, start = int(starts[pool]), int(self._starts[pool])
-            for column, before in zip(table, self._table, strict=True):
-                column[to : to + held[pool]] = before[start : start + held[pool]]
+            for name in Table._fields:
+                column: NDArray[Any] = getattr(table, name)
+                column[to : to + held[pool]] = getattr(self._table, name)[start : start + held[pool]]
         for pool in np.flatnonzero(new).tolist():
             demand = demands[pool]
             self._keys[pool] = demand.retry_key[0]
