@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.engines import reference
 from simulator.engines.clients import Patience, Retries
+from simulator.engines.compiled.account import SharedAccount as CompiledAccount
 from simulator.engines.pool import IDLE_ROUTINGS, AtLimit, OnTimeout, Pool
 from simulator.engines.reference.account import SharedAccount
 from simulator.engines.tables import NONE, Demand, Reason, Run, Settled
@@ -23,7 +24,9 @@ from simulator.errors import InputError
 from simulator.units import FOREVER
 from tests.engines.traces import check, cold, failed, late, launching, rows, standing, there, throttled, warm
 
-each_account = pytest.mark.parametrize("shared_account", [SharedAccount], ids=["reference"])
+each_account = pytest.mark.parametrize(
+    "shared_account", [SharedAccount, CompiledAccount], ids=["reference", "compiled"]
+)
 BUSY = throttled(Reason.CONCURRENCY)
 
 

@@ -18,9 +18,7 @@ from simulator.engines.served_otherwise import Jobs
 from simulator.engines.tables import Demand
 from simulator.errors import InputError
 from simulator.units import FOREVER
-from tests.engines.traces import check, late, run_of, standing, warm
-
-each_engine = pytest.mark.parametrize("engine", [reference], ids=["reference"])
+from tests.engines.traces import check, each_engine, late, run_of, standing, warm
 
 
 def jobs(first: int, interval: int, instances: int = 1, **given: Any) -> Pool:

@@ -13,15 +13,13 @@ from typing import Any
 
 import pytest
 
-from simulator.engines import reference
 from simulator.engines.clients import Patience, Retries
 from simulator.engines.pool import Pool, Routing, TimeoutFrom
 from simulator.engines.served_otherwise import Models
 from simulator.engines.tables import Demand, Reason
 from simulator.units import FOREVER
-from tests.engines.traces import check, cold, late, left, run_of, standing, there, throttled, warm
+from tests.engines.traces import check, cold, each_engine, late, left, run_of, standing, there, throttled, warm
 
-each_engine = pytest.mark.parametrize("engine", [reference], ids=["reference"])
 NO_ROOM, FULL = throttled(Reason.NO_CAPACITY), throttled(Reason.QUEUE_FULL)
 
 
