@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import advice, checks, month, reaction, uncertain
+from simulator.report import advice, checks, month, reaction, tokens, uncertain
 from simulator.report.numbers import significant, with_interval
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, line_in_words, number, records
@@ -35,6 +35,8 @@ _DIFFERENCES: Final = {
     "throttled_fraction": "throttled",
     "timed_out_fraction": "timed out",
 }
+#: Kinds of endpoint where no request causes a launch.
+_NEVER_COLD: Final = ("real_time", "asynchronous", "managed_api", "batch_transform")
 _NONE_SEEN: Final = "none seen"
 _LATENCIES: Final = ("p50", "p95", "p99", "p99.9")
 
@@ -98,6 +100,7 @@ def sections(reading: Reading, found: Answer, *, verbose: bool = False) -> Itera
         yield Table(title, uncertain.columns(), uncertain.rows(reading), uncertain.remark(reading))
     yield latencies(reading)
     yield requests(reading)
+    yield from counted_tokens(reading)
     yield from reacted(reading)
     yield costs(reading)
     found_months = reading.months
@@ -202,13 +205,21 @@ def requests(reading: Reading) -> Table:
 
 def _share(reading: Reading, endpoint: Endpoint, measure: str) -> str:
     """A share, in words where no replication had any: a zero would look surer than it is."""
-    if measure == "cold_start_fraction" and endpoint.kind in {"real_time", "asynchronous"}:
+    if measure == "cold_start_fraction" and endpoint.kind in _NEVER_COLD:
         # No request causes a launch there, so that none is a matter of kind and not of luck.
         return "never"
+    if measure == "utilization" and endpoint.kind == "managed_api":
+        return "none"
     estimate = reading.estimate(endpoint.name, measure)
     if measure == "attempts_per_request":
         return with_interval(estimate)
     return _NONE_SEEN if measure.endswith("fraction") and estimate.value == 0 else reading.text(endpoint.name, measure)
+
+
+def counted_tokens(reading: Reading) -> Iterator[Table]:
+    """What endpoints that are priced by the token made of them and of their quota."""
+    if tokens.apis(reading):
+        yield Table("Tokens", tokens.COLUMNS, tokens.rows(reading), tokens.remark())
 
 
 def reacted(reading: Reading) -> Iterator[Table]:

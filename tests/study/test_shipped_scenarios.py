@@ -21,6 +21,7 @@ HORIZONS = {
     "fleet-azure-functions": "1m",
     "function-or-container": "20m",
     "growing-document-reader": "3h",
+    "managed-or-hosted-llm": "10m",
     "nightly-batch": "3h",
     "plan-chat-embed": "1h",
     "quiet-development-endpoint": "7d",

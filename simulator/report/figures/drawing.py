@@ -139,6 +139,8 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
 def _most_instances(endpoint: Endpoint) -> float | None:
     if endpoint.kind == "real_time" or endpoint.kind == "asynchronous":
         return float(endpoint.most_instances)
+    if endpoint.kind == "managed_api":
+        return None
     if endpoint.kind == "container":
         return None if endpoint.max_instances == "none" else float(endpoint.max_instances)
     return None if endpoint.max_concurrency == "none" else float(endpoint.max_concurrency)
