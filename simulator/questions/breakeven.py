@@ -72,7 +72,7 @@ def monthly_by_hand(scenario: Scenario, endpoint: Endpoint) -> float | None:
 def _has_a_formula(endpoint: Endpoint) -> TypeGuard[Serverless | RealTime]:
     if isinstance(endpoint, RealTime):
         return endpoint.autoscaling is None
-    return isinstance(endpoint, Serverless) and endpoint.requests_per_instance == 1
+    return isinstance(endpoint, Serverless) and endpoint.requests_per_instance == 1 and endpoint.autoscaling is None
 
 
 def billed_seconds(scenario: Scenario, endpoint: Serverless) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.endpoints import OnInstances
 from simulator.measures import intervals
 from simulator.measures.catalogue import MEASURES
 from simulator.report.numbers import plain, significant
@@ -46,8 +47,8 @@ class _Found:
 
 
 def scaled(scenario: Scenario) -> list[Any]:
-    """Endpoints whose capacity changes."""
-    return [one for one in scenario.endpoints if getattr(one, "autoscaling", None) is not None]
+    """Endpoints on instances whose capacity changes."""
+    return [one for one in scenario.endpoints if isinstance(one, OnInstances) and one.autoscaling is not None]
 
 
 def _found(reading: Reading) -> list[_Found]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import advice, checks, month, reaction, tokens, uncertain
+from simulator.report import advice, checks, month, provisioned, reaction, tokens, uncertain
 from simulator.report.numbers import significant, with_interval
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, line_in_words, number, records
@@ -230,6 +230,9 @@ def reacted(reading: Reading) -> Iterator[Table]:
     everywhere = reaction.all_rows(reading)
     if everywhere:
         yield Table("Scaling, all replications", reaction.ALL_COLUMNS, everywhere, reaction.all_remark(reading))
+    moved = provisioned.rows(reading)
+    if moved:
+        yield Table("Provisioned concurrency", provisioned.COLUMNS, moved, provisioned.remark(reading))
 
 
 def costs(reading: Reading) -> Table:
@@ -238,6 +241,8 @@ def costs(reading: Reading) -> Table:
     rows = tuple((name, *(reading.text(name, measure) for measure in measures)) for name in reading.endpoints)
     columns = ("endpoint", "a month", "of it fixed", "of it usage", "per 1,000 requests")
     remark = f"A month is {month_in_words(reading)}; 1,000 completed requests."
+    if provisioned.scaled(reading.scenario):
+        remark += " Where provisioned concurrency follows its load, its allocation counts as usage."
     if reaction.scaled(reading.scenario):
         remark += " Where scaling changes the number of instances, all their hours count as usage."
     return Table("Cost", columns, rows, remark)

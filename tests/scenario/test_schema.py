@@ -55,6 +55,8 @@ def test_the_schema_is_itself_valid() -> None:
         (("endpoints", 1, "autoscaling"), {"min_capacity": 1}),
         (("endpoints", 1, "autoscaling"), {"max_capacity": 3, "policies": [{"kind": "predictive"}]}),
         (("endpoints", 1, "autoscaling"), {"max_capacity": 3, "scheduled_actions": [{"at": "8 am"}]}),
+        (("endpoints", 0, "autoscaling"), {"max_capacity": 3, "launch_time": "2m"}),
+        (("endpoints", 0, "autoscaling"), {"max_capacity": 3, "policies": [{"kind": "wake"}]}),
         (("endpoints", 1, "batching"), {"max_size": 1, "growth": 0}),
     ],
     ids=lambda part: ".".join(map(str, part)) if isinstance(part, tuple) else "",

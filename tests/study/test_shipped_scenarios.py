@@ -24,6 +24,7 @@ HORIZONS = {
     "managed-or-hosted-llm": "10m",
     "nightly-batch": "3h",
     "plan-chat-embed": "1h",
+    "provisioned-office-hours": "10h",
     "quiet-development-endpoint": "7d",
     "steady-high-rate": "16m",
     "uncertain-launch": "1h",

@@ -88,7 +88,7 @@ class Findings:
     @cached_property
     def best_on_demand(self) -> str | None:
         """The cheapest on-demand serverless endpoint: of those that meet all objectives, else of all."""
-        on_demand = [one for one in self.serverless if not one.provisioned_concurrency]
+        on_demand = [one for one in self.serverless if not one.may_keep_ready]
         return self.cheapest(on_demand) or self._least([one.name for one in on_demand])
 
     def cheapest(self, among: Sequence[Endpoint]) -> str | None:

@@ -20,7 +20,7 @@ _PLACES_ABOVE: Final = 10
 def outgrown(facts: Findings, endpoint: Endpoint) -> Iterator[Advice]:
     """Serverless that costs more than instances that meet all objectives: by itself, or for what is provisioned."""
     other = facts.best_instances
-    if not isinstance(endpoint, Serverless) or other is None:
+    if not isinstance(endpoint, Serverless) or other is None or endpoint.autoscaling is not None:
         return
     extra = facts.dearer(endpoint.name, other)
     if extra is None:
@@ -56,6 +56,8 @@ def _twins(facts: Findings, endpoint: Serverless, *apart: str) -> Iterator[Serve
 def needless_provisioned(facts: Findings, endpoint: Endpoint) -> Iterator[Advice]:
     """Provisioned concurrency although the same endpoint meets all objectives without it, and costs less."""
     if not isinstance(endpoint, Serverless) or not endpoint.provisioned_concurrency or not facts.scenario.objectives:
+        return
+    if endpoint.autoscaling is not None:
         return
     without = [one for one in _twins(facts, endpoint, "provisioned_concurrency") if not one.provisioned_concurrency]
     extra = facts.dearer(endpoint.name, without[0].name) if without else None
@@ -93,7 +95,7 @@ def large_memory(facts: Findings, endpoint: Endpoint) -> Iterator[Advice]:
 
 def idle_provisioned(facts: Findings, endpoint: Endpoint) -> Iterator[Advice]:
     """Provisioned concurrency more than ever needed, or used too little to pay for itself (unless it is needless)."""
-    if not isinstance(endpoint, Serverless) or not endpoint.provisioned_concurrency:
+    if not isinstance(endpoint, Serverless) or not endpoint.provisioned_concurrency or endpoint.autoscaling is not None:
         return
     count, sample = endpoint.provisioned_concurrency, facts.sample(endpoint.name)
     most = max(one.concurrency_max for one in sample.measured)

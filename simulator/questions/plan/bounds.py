@@ -38,7 +38,7 @@ def fixed_usd(scenario: Scenario, endpoint: Endpoint) -> float:
             return 0.0
         hourly = Fraction(sheet.price(items.instance_item(endpoint.instance_type)).value)
         return float(endpoint.initial_instance_count * hourly * month / 3600)
-    if not isinstance(endpoint, Serverless) or not endpoint.provisioned_concurrency:
+    if not isinstance(endpoint, Serverless) or not endpoint.provisioned_concurrency or endpoint.autoscaling is not None:
         return 0.0
     allocation = Fraction(sheet.price(items.provisioned_allocation_item(endpoint.memory_size)).value)
     return float(endpoint.provisioned_concurrency * allocation * month)

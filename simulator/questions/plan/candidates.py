@@ -207,7 +207,7 @@ def _by_default(
         least = max(1, math.floor(load / endpoint.workers_per_instance) + 1)
         counts = {*range(least, least + _COUNTS_BY_DEFAULT), max(1, endpoint.initial_instance_count)}
         return {"initial_instance_count": tuple(sorted(counts))}
-    if not isinstance(endpoint, Serverless):
+    if not isinstance(endpoint, Serverless) or endpoint.autoscaling is not None:
         return {}  # one candidate, as it is
     sizes = PLATFORMS[endpoint.platform].memory_sizes or (endpoint.memory_size,)
     floor = block.model_memory or min(one.memory_size for one in base.endpoints if isinstance(one, Serverless))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from simulator.endpoints import Container, Function, RealTime, Serverless
+from simulator.endpoints import Container, Function, RealTime, Serverless, autoscaling_of
 from simulator.scenario.assumptions import Assumption
 from simulator.scenario.finding import holds_assumptions
 from simulator.scenario.model import Scenario
@@ -66,15 +66,22 @@ class Instead:
         others = [self._written[one.name] for one in self._scenario.endpoints if isinstance(one, RealTime)]
         return self._scenario_of(endpoints=[self._written[self._endpoint.name], *others])
 
+    @property
+    def first_ready(self) -> int:
+        """The least number of instances kept ready that is worth trying: more than now, or any that stays."""
+        return 1 if autoscaling_of(self._endpoint) is not None else self._endpoint.kept_ready + 1
+
     def ready(self, count: int) -> Scenario:
-        """With so many instances kept ready."""
+        """With so many instances kept ready, all the time."""
         changes: dict[str, Any] = {self._endpoint.READY: count}
+        if autoscaling_of(self._endpoint) is not None:
+            changes["autoscaling"] = None
         return self._with(**changes)
 
     def why_not_ready(self) -> str:
         """Why no instance can be kept ready, such as a price that is not there; empty if one can."""
         try:
-            self.ready(self._endpoint.kept_ready + 1)
+            self.ready(self.first_ready)
         except ValidationError as error:
             return f"{self._endpoint.READY} was not tried: {error.errors()[0]['msg']}"
         return ""
@@ -93,7 +100,7 @@ class Instead:
 
     def pings(self) -> Pings | None:
         """Requests that come a little sooner than idle instances go; None where nothing says how soon that is."""
-        if self._endpoint.kept_ready or self._endpoint.idle_timeout == "none":
+        if self._endpoint.may_keep_ready or self._endpoint.idle_timeout == "none":
             return None
         uncertain = self._uncertain_timeout
         timeout_s = self._endpoint.idle_timeout.constant()

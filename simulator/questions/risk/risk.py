@@ -204,7 +204,7 @@ def _asked(scenario: Scenario, name: str | None) -> Launching:
             raise InputError(f"{name} is {endpoint.kind}: it launches no instance, and no request of it is cold")
         return endpoint
     found = [one for one in scenario.endpoints if isinstance(one, Launching)]
-    bare = [one for one in found if not one.kept_ready]
+    bare = [one for one in found if not one.may_keep_ready]
     if not found:
         raise InputError("the scenario has no endpoint that launches instances, and no other has cold starts")
     return (bare or found)[0]
@@ -257,7 +257,7 @@ class _Course:
 
     def _search(self, now: Risk, found: list[Least]) -> None:
         """The least provisioned concurrency that is enough, for cold starts and for what objectives it can help."""
-        first, most = self._asked.kept_ready + 1, self._most(now)
+        first, most = self._instead.first_ready, self._most(now)
         if most < first or self._why_not_ready:
             return
         wanted = f"cold requests below {100 * now.wanted:.3g} %"
