@@ -109,9 +109,9 @@ def test_what_is_given_back_after_each_block() -> None:
 
 
 def test_one_job_is_a_central_queue_from_its_beginning() -> None:
-    """300 random demands, all before the only job, whose instances are ready at once."""
+    """100 random demands, all before the only job, whose instances are ready at once."""
     dice = random.Random(SEED)
-    for further in further_cases.seeded(further_cases.jobs, SEED, 300):
+    for further in further_cases.seeded(further_cases.jobs, SEED, 100):
         n = len(further.demand)
         if n == 0:
             continue
@@ -127,10 +127,10 @@ def test_one_job_is_a_central_queue_from_its_beginning() -> None:
 
 
 def test_no_row_depends_on_blocks() -> None:
-    """1,000 random pools and demands, at once and in random blocks."""
+    """300 random pools and demands, at once and in random blocks."""
     dice = random.Random(SEED)
     n_changes = 0
-    for further in further_cases.seeded(further_cases.jobs, SEED + 1, 1_000):
+    for further in further_cases.seeded(further_cases.jobs, SEED + 1, 300):
         expected = Run.joined(settled(further.pool, [further.demand], further.launches))
         blocks = list(cases.blocks(dice, further.demand))
         parts = settled(further.pool, blocks, further.launches, room=1)
@@ -143,7 +143,7 @@ def test_no_row_depends_on_blocks() -> None:
             until_ns = part.until_ns
         n_changes += len(found.changes)
         assert found.changes.capacity.tolist()[-1:] == [0] * bool(len(further.demand))
-    assert n_changes > 5_000
+    assert n_changes > 1_500
 
 
 def test_nobody_waits_for_ever() -> None:
