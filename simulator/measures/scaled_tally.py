@@ -31,6 +31,8 @@ def is_plain_but_for_scaling(pool: Pool, billing: Billing) -> bool:
 class ScaledTally(AttemptTally):
     """Accumulates the same as `AttemptTally`, of a pool that is plain but for its scaling.
 
+    Memory follows what is there, but for eight bytes of busy time for each instance ever launched.
+
     Parameters
     ----------
     pool, billing, from_ns, until_ns
