@@ -43,6 +43,7 @@ def as_json(answers: Sequence[Commitments]) -> str:
         "replications": len(study.records),
         "complete": study.complete,
         "discount": answers[0].discount,
+        "covers": {"serverless": answers[0].coverage.serverless, "asynchronous": answers[0].coverage.asynchronous},
         "endpoints": {
             one.endpoint: {
                 "best": estimate_facts(one.best, "USD/h"),
@@ -84,7 +85,7 @@ def sections(answers: Sequence[Commitments]) -> Iterator[Section]:
             for priced in one.priced
         )
         columns = ("commitment", "a month", "saved", "usage covered", "of it lost", "costs more in")
-        remark = f"Instances alone; {one.hours} hours in each of {len(study.records)} replications; paired."
+        remark = f"Without storage and data; {one.hours} hours in each of {len(study.records)} replications; paired."
         yield Table(one.endpoint, columns, rows, remark)
     yield Sentences(
         "How it is reckoned",
@@ -95,7 +96,7 @@ def sections(answers: Sequence[Commitments]) -> Iterator[Section]:
             f"{significant(100 * break_even_share(discount))} % of the hours.",
             "The discount is the one given: no list of the rates of plans by instance type was found.",
             "The term is a year or three; these replications say nothing of how the traffic will change within it.",
-            "Serverless endpoints are not covered: AWS lists usage of instances alone.",
+            *answers[0].coverage.remarks(),
         ),
     )
 
@@ -106,8 +107,8 @@ def _verdict(one: Commitments) -> list[str]:
         return [f"{one.endpoint}: commit to nothing; no hourly commitment costs less than on demand."]
     return [
         f"{one.endpoint}: commit to {in_words(one.best, 'USD')} an hour.",
-        f"  It saves {in_words(best.saving, 'USD')} a month of instances, and covers {in_words(best.covered, '1')} of "
-        f"them; {in_words(best.unused, '1')} of the commitment is lost.",
+        f"  It saves {in_words(best.saving, 'USD')} a month, and covers {in_words(best.covered, '1')} of the "
+        f"usage; {in_words(best.unused, '1')} of the commitment is lost.",
         f"  It costs more than on demand in {significant(100 * best.worse)} % of {len(one.study.records)} "
         "replications.",
     ]

@@ -1,4 +1,4 @@
-"""Which commitment by the hour is best for the instances of an endpoint, what it saves and what it risks."""
+"""Which commitment by the hour is best for what an endpoint uses, what it saves and what it risks."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.endpoints import Asynchronous, RealTime
+from simulator.endpoints import Endpoint, OnInstances
 from simulator.errors import InputError
 from simulator.measures import intervals
 from simulator.measures.hourly import HOUR_NS
 from simulator.measures.intervals import Estimate
 from simulator.prices import items
+from simulator.questions.commitment.coverage import AS_LISTED, Coverage
 from simulator.questions.commitment.hourly import Plan, best_commitment
+from simulator.questions.commitment.serverless import usage_of_hours
 from simulator.scenario.model import Scenario
 from simulator.streams import Streams
+from simulator.study.replicate import check_engine
 from simulator.study.results import Study
 from simulator.units import to_ns
 
@@ -38,7 +41,7 @@ class Priced:
     words : str
         Why it is in the table.
     cost, saving : Estimate
-        A month of instances, and by how much that is less than on demand, paired over replications. [USD]
+        A month of what is covered, and by how much that is less than on demand, paired over replications. [USD]
     unused, covered : Estimate
         Share of the commitment that is lost, and share of the usage that it covers; no value where there is none.
     worse : float
@@ -55,7 +58,7 @@ class Priced:
 
 
 class Commitments:
-    """Commitments for one endpoint on instances, from the hours of all replications.
+    """Commitments for one endpoint, from the hours of all replications.
 
     The best one is chosen on the replications on which it is judged; with few of them its saving is a little too
     good. Storage and data are not covered by any commitment and stand in no figure here.
@@ -64,11 +67,13 @@ class Commitments:
     ----------
     study : Study
     endpoint : str
-        One on instances.
+        One whose usage is covered.
     discount : float
         In (0, 1): of the on-demand price.
     further : sequence of float
         Commitments to be told of besides. [USD/h]
+    coverage : Coverage
+        What a plan covers.
 
     Raises
     ------
@@ -76,18 +81,30 @@ class Commitments:
         As `check` does.
     """
 
-    def __init__(self, study: Study, endpoint: str, discount: float, further: Sequence[float] = ()) -> None:
+    def __init__(
+        self,
+        study: Study,
+        endpoint: str,
+        discount: float,
+        further: Sequence[float] = (),
+        coverage: Coverage = AS_LISTED,
+    ) -> None:
         self.study, self.endpoint, self.discount = study, endpoint, discount
-        self._further = tuple(further)
-        self._item = items.instance_item(check(study.scenario, endpoint).instance_type)
+        self._further, self.coverage = tuple(further), coverage
+        self._endpoint = check(study.scenario, endpoint, coverage)
         self.hours = hours_of(study.scenario)
 
     @cached_property
     def usage(self) -> Floats:
-        """Instances of each hour at on-demand prices, shape (replications, hours) [USD]."""
+        """What is covered of each hour at on-demand prices, shape (replications, hours) [USD]."""
         rows = []
+        scenario, engine = self.study.scenario, check_engine(self.study.engine)
         for record in self.study.records:
-            price = float(self.study.scenario.realised(record.number).price_sheet.price(self._item).value)
+            if not isinstance(self._endpoint, OnInstances):
+                rows.append(usage_of_hours(scenario, self.endpoint, record.number, engine, self.hours))
+                continue
+            item = items.instance_item(self._endpoint.instance_type)
+            price = float(scenario.realised(record.number).price_sheet.price(item).value)
             rows.append(np.array(record.instance_hours[self.endpoint][: self.hours], np.float64) * (price / HOUR_NS))
         return np.array(rows)
 
@@ -143,22 +160,22 @@ class Commitments:
         )
 
 
-def endpoints_of(scenario: Scenario) -> list[str]:
+def endpoints_of(scenario: Scenario, coverage: Coverage = AS_LISTED) -> list[str]:
     """Names of the endpoints that a commitment can be made for."""
-    return [one.name for one in scenario.endpoints if isinstance(one, RealTime | Asynchronous)]
+    return [one.name for one in scenario.endpoints if coverage.covers(one)]
 
 
-def check(scenario: Scenario, endpoint: str) -> RealTime | Asynchronous:
+def check(scenario: Scenario, endpoint: str, coverage: Coverage = AS_LISTED) -> Endpoint:
     """The endpoint of that name, if a commitment can be made for it.
 
     Raises
     ------
     InputError
-        If there is none, it has no instances that are paid by the hour, or a replication is shorter than an hour.
+        If there is none, its usage is not covered, or a replication is shorter than an hour.
     """
     found = scenario.endpoint(endpoint)
-    if not isinstance(found, RealTime | Asynchronous):
-        raise InputError(f'endpoint "{endpoint}" is of kind {found.kind}: commitments are for instances by the hour')
+    if not coverage.covers(found):
+        raise InputError(f'endpoint "{endpoint}" is of kind {found.kind}: {coverage.why_not(found)}')
     if not hours_of(scenario):
         raise InputError("a replication is shorter than an hour, the time for which one commits: lengthen horizon")
     return found
