@@ -20,7 +20,8 @@ from simulator.report.sections import Section, Sentences, Table
 from simulator.report.text import written
 
 if TYPE_CHECKING:
-    from simulator.questions.fleet.fleet import Answer, Fleet, Places
+    from simulator.questions.fleet.account import Places
+    from simulator.questions.fleet.fleet import Answer, Fleet
 
 #: Models that the text lists: the busiest, and of each kind of doubtful ones; the CSV and JSON have all.
 SHOWN: Final = 10
@@ -105,7 +106,7 @@ def _warnings(found: Fleet) -> list[str]:
         limit = "no limit of the account is known" if one.limit is None else f"the account's limit is {one.limit:,}"
         lines.append(
             f"{what}: {with_interval(one.peak)} places occupied at most at once, {with_interval(one.mean)} on "
-            f"average; {limit}.{_over(one)}"
+            f"average; {limit}.{_over(found, name, one)}"
         )
     for endpoint in found.ways:
         count = found.too_many(endpoint.name)
@@ -117,12 +118,21 @@ def _warnings(found: Fleet) -> list[str]:
     return lines
 
 
-def _over(one: Places) -> str:
+def _over(found: Fleet, name: str, one: Places) -> str:
     if not one.binds:
         return ""
-    return (
+    text = (
         f" That is exceeded {in_words(one.over_time, '1')} of the time, and {in_words(one.over, '1')} of the requests "
-        "begin above it. What the account would throttle is not simulated: results are too good there."
+        "begin above it. "
+    )
+    under = found.under_limits.get(name)
+    if under is None:
+        return text + "What the account would throttle is not simulated: results are too good there."
+    missed = f"{models_in_words(under.missed)} {'misses' if under.missed == 1 else 'miss'}"
+    return text + (
+        f"Simulated together under the limit, {in_words(under.throttled, '1')} of all requests are throttled (without "
+        f"it {_share(under.alone)}), and {missed} an objective only because of it; the bill is then "
+        f"{in_words(under.monthly_cost, 'USD')} a month. All else in this report is without the limit."
     )
 
 
@@ -208,7 +218,7 @@ def _busiest(found: Fleet) -> Section:
             short(one.name, _LONGEST),
             significant(one.rate * 3600),
             *(_cost(one, name) for name in names),
-            *(_share(one.ways[name].cold) if name in one.ways else "–" for name in names if name in found.places),
+            *(_share(one.ways[name].cold) if name in one.ways else "–" for name in names if _has_cold(found, name)),
             one.choice or "nowhere",
         )
         for one in found.answers[:SHOWN]
@@ -216,12 +226,17 @@ def _busiest(found: Fleet) -> Section:
     columns = (
         *("model", "requests/h"),
         *(f"{name}, a month" for name in names),
-        *(f"cold on {name}" for name in names if name in found.places),
+        *(f"cold on {name}" for name in names if _has_cold(found, name)),
         "belongs on",
     )
     rest = len(found.answers) - len(rows)
     remark = f"The other {rest:,} are in fleet.csv and fleet.json." if rest else ""
     return Table("The busiest models" if rest else "Models", columns, rows, remark)
+
+
+def _has_cold(found: Fleet, way: str) -> bool:
+    """Whether a request can be cold there: an instance is launched for it, or its model loaded."""
+    return way in found.places or way in found.shared_ways
 
 
 def _cost(one: Answer, way: str) -> str:

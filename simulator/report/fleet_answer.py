@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.measures import intervals
 from simulator.measures.objectives import Verdict
 from simulator.questions.fleet.fleet import MIX
 from simulator.report.numbers import significant
@@ -25,6 +26,7 @@ def headline(found: Fleet) -> list[str]:
             f"All on {one.name}: {in_words(found.total(one.name), 'USD')} a month{_not_met(found, one.name)}; the mix "
             f"{_saves(found, one.name)}."
         )
+    lines += _shared(found)
     even = _break_even(found)
     if even:
         lines.append(even)
@@ -47,6 +49,24 @@ def headline(found: Fleet) -> list[str]:
             f"Interrupted: {len(found.records)} of {found.scenario.replications} replications were finished; all "
             "numbers are of those."
         )
+    return lines
+
+
+def _shared(found: Fleet) -> list[str]:
+    """What multi-model endpoints save."""
+    lines = []
+    for one in found.shared:
+        bill = in_words(intervals.mean(found.bills_of(one.way), found.scenario.confidence), "USD")
+        text = f"{one.way} costs {bill} a month whatever it serves"
+        if not one.models:
+            lines.append(f"{text}; no model is served there as well as alone.")
+            continue
+        is_dearer = one.saves.value is not None and one.saves.value < 0
+        saves = f"{in_words(one.saves.times(-1.0 if is_dearer else 1.0), 'USD')} {'less' if is_dearer else 'more'}"
+        text += f"; {models_in_words(len(one.models))} can share it as well served as alone, where they cost {saves}"
+        if one is not found.chosen_shared:
+            text += "; the mix does without it"
+        lines.append(text + ("." if one.is_decided else "; which is the cheaper is undecided."))
     return lines
 
 
@@ -90,7 +110,8 @@ def _break_even(found: Fleet) -> str:
 def _boundary(found: Fleet) -> list[str]:
     """The busiest model that is served on demand, and the least busy one on instances."""
     on_demand = [one for one in found.answers if one.choice in found.places]
-    on_instances = [one for one in found.answers if one.choice is not None and one.choice not in found.places]
+    others = {*found.places, *found.shared_ways, None}
+    on_instances = [one for one in found.answers if one.choice not in others]
     if not on_demand or not on_instances:
         return []
     return [
@@ -134,6 +155,12 @@ def notes_on(found: Fleet) -> list[str]:
         notes.append(
             "Where a replication has too few requests of a model for a percentile, the share of all its requests that "
             "kept to the limit is held against the level."
+        )
+    if found.shared_ways:
+        notes.append(
+            f"On {', '.join(found.shared_ways)} a request is cold if its model is loaded for it. Each model is given "
+            "the part of the bill that it has of the time in service. All models that fit were simulated there "
+            "together: with fewer of them, as in the mix, latencies are shorter."
         )
     notes += found.scenario.traffic.notes()
     if found.scenario.precision is not None:

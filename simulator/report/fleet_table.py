@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.measures import intervals
 from simulator.questions.fleet.fleet import MIX
 from simulator.report.fleet_answer import headline, notes_on
 from simulator.report.machine import estimate_facts
@@ -12,6 +13,7 @@ from simulator.report.numbers import plain
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.questions.fleet.account import UnderLimit
     from simulator.questions.fleet.fleet import Fleet
 
 #: Goes up when a key changes its meaning or goes away.
@@ -52,8 +54,19 @@ def facts(found: Fleet) -> dict[str, Any]:
                 "mean": estimate_facts(one.mean, "places"),
                 "over_limit_time": estimate_facts(one.over_time, "1"),
                 "over_limit_requests": estimate_facts(one.over, "1"),
+                "under_limit": None if name not in found.under_limits else _under_limit(found.under_limits[name]),
             }
             for name, one in found.places.items()
+        },
+        "multi_model": {
+            one.way: {
+                "models": len(one.models),
+                "monthly_cost": estimate_facts(intervals.mean(found.bills_of(one.way), scenario.confidence), "USD"),
+                "saves": estimate_facts(one.saves, "USD"),
+                "is_chosen": one is found.chosen_shared,
+                "is_decided": one.is_decided,
+            }
+            for one in found.shared
         },
         "models": [
             {
@@ -86,6 +99,15 @@ def facts(found: Fleet) -> dict[str, Any]:
             for one in found.answers
         ],
         "notes": notes_on(found),
+    }
+
+
+def _under_limit(one: UnderLimit) -> dict[str, Any]:
+    return {
+        "throttled_fraction": estimate_facts(one.throttled, "1"),
+        "throttled_fraction_alone": estimate_facts(one.alone, "1"),
+        "monthly_cost": estimate_facts(one.monthly_cost, "USD"),
+        "models_missed": one.missed,
     }
 
 

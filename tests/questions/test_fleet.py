@@ -233,14 +233,18 @@ def test_places_together_are_counted_like_by_hand(most: int) -> None:
 
 
 def test_an_account_limit_that_binds_is_told() -> None:
-    """With a limit of 2 the peak is above it, the mix is looked at by itself, and the report says what is left out."""
+    """With a limit of 2 the peak is above it, the mix is looked at by itself, and the report says what it does."""
     found = fleet(scenario_of({"models": 3, "zipf": 0.0, "account_concurrency": 2}, horizon="20m"), run_fleet)
     assert found.may_bind
     alone, mix = found.places["serverless"], found.places[MIX]
     assert 2 == alone.limit
     assert alone.peak == mix.peak if set(found.mix.values()) == {"serverless"} else mix.highest <= alone.highest
     assert (alone.over.value or 0.0) > 0
-    assert "is not simulated: results are too good there" in report.as_text(found)
+    assert "Simulated together under the limit" in report.as_text(found)
+    limited = {**SERVERLESS, "platform": "generic", "request_rate": {"limit": 100}}
+    block = {"models": 3, "zipf": 0.0, "account_concurrency": 2}
+    rated = fleet(scenario_of(block, horizon="20m", endpoints=[limited, INSTANCE]), run_fleet)
+    assert "is not simulated: results are too good there" in report.as_text(rated)
     free = fleet(scenario_of({"models": 3, "zipf": 0.0}, horizon="20m"), run_fleet)
     assert {"serverless"} == set(free.places)
     assert 1000 == free.places["serverless"].limit

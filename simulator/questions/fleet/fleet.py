@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.endpoints import Endpoint, OnDemand, Serverless
+from simulator.endpoints import Endpoint, MultiModel, OnDemand, Serverless
 from simulator.errors import InputError
 from simulator.measures import intervals
-from simulator.measures.bill import bill
+from simulator.measures.bill import Bill, bill
 from simulator.measures.catalogue import MEASURES
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement, Verdict, overall
 from simulator.questions.breakeven import mean_rate, monthly_by_hand
+from simulator.questions.fleet.account import Places, UnderLimit, places_of, under_limit
 from simulator.questions.fleet.judged import judged
-from simulator.questions.fleet.replication import account_limit, measured_of
+from simulator.questions.fleet.mixing import Shared, best, is_decided, shared
+from simulator.questions.fleet.replication import account_limit, measured_of, measured_of_all
 from simulator.questions.fleet.running import is_alike
 from simulator.scenario.fleet_models import FleetModel, models_of
 from simulator.scenario.model import Scenario
@@ -101,38 +104,6 @@ class Answer:
         return self.model.name
 
 
-@dataclass(frozen=True)
-class Places:
-    """Places that the models on one way occupy together.
-
-    Parameters
-    ----------
-    limit : int or None
-        Of the account.
-    peak, mean : Estimate
-        Most at one instant and time average. [places]
-    over_time, over : Estimate
-        Share of the time above the limit, and of requests that began above it.
-    highest : int
-        Peak of the replication with the highest.
-    grid_ns : int
-        Above 1: the count is known at instants so far apart. [ns]
-    """
-
-    limit: int | None
-    peak: Estimate
-    mean: Estimate
-    over_time: Estimate
-    over: Estimate
-    highest: int
-    grid_ns: int
-
-    @property
-    def binds(self) -> bool:
-        """Whether the limit of the account was ever exceeded."""
-        return self.limit is not None and self.highest > self.limit
-
-
 class Fleet:
     """What was found of a fleet.
 
@@ -173,12 +144,52 @@ class Fleet:
     def sample(self, model: str, way: str) -> Sample:
         """The replications of one model on one way: those of an ordinary study of it."""
         measured = tuple(measured_of(record, model, way) for record in self.records)
-        bills = tuple(
-            bill(one.endpoint(way), found.usage, one.price_sheet, month_s=one.month)
-            for found, by_name in zip(measured, self._models_by_record, strict=True)
-            for one in (by_name[model].scenario,)
-        )
+        if way in self.shared_bills:
+            whole = self.shared_bills[way]
+            shares = (self._share(record, model, way) for record in self.records)
+            bills = tuple(one.part(share) for one, share in zip(whole, shares, strict=True))
+        else:
+            bills = tuple(
+                bill(one.endpoint(way), found.usage, one.price_sheet, month_s=one.month)
+                for found, by_name in zip(measured, self._models_by_record, strict=True)
+                for one in (by_name[model].scenario,)
+            )
         return Sample(measured, bills, self.scenario.confidence)
+
+    @cached_property
+    def shared_ways(self) -> tuple[str, ...]:
+        """Multi-model endpoints on which some model fits."""
+        return tuple(
+            one.name
+            for one in self.scenario.endpoints
+            if isinstance(one, MultiModel) and all(measured_of_all(record, one.name) for record in self.records)
+        )
+
+    @cached_property
+    def shared_bills(self) -> dict[str, tuple[Bill, ...]]:
+        """Multi-model endpoint → its bill in each replication, whatever it serves."""
+        found: dict[str, tuple[Bill, ...]] = {}
+        for way in self.shared_ways:
+            bills = []
+            for record, by_name in zip(self.records, self._models_by_record, strict=True):
+                one = next(iter(by_name.values())).scenario
+                whole = measured_of_all(record, way)
+                assert whole is not None
+                bills.append(bill(one.endpoint(way), whole.usage, one.price_sheet, month_s=one.month))
+            found[way] = tuple(bills)
+        return found
+
+    def bills_of(self, way: str) -> list[float]:
+        """Bill of a month of a multi-model endpoint in each replication [USD]."""
+        return [one.monthly_cost_usd for one in self.shared_bills[way]]
+
+    def _share(self, record: Record, model: str, way: str) -> Fraction:
+        """Part of a multi-model endpoint's bill that a model is given: its part of the time in service."""
+        whole = measured_of_all(record, way)
+        assert whole is not None
+        if whole.in_service_ns:
+            return Fraction(measured_of(record, model, way).in_service_ns, whole.in_service_ns)
+        return Fraction(1, sum(way in one.ways for one in self.models))
 
     @cached_property
     def samples(self) -> dict[tuple[str, str], Sample]:
@@ -205,13 +216,51 @@ class Fleet:
         found = [self._answer(model) for model in self.models]
         return tuple(sorted(found, key=lambda one: -one.rate))
 
-    def _answer(self, model: FleetModel) -> Answer:
+    @cached_property
+    def _judgements(self) -> dict[tuple[str, str], list[Judgement]]:
         objectives = objectives_of(self.scenario)
+        return {key: [judged(one, objective) for objective in objectives] for key, one in self.samples.items()}
+
+    @cached_property
+    def _verdicts(self) -> dict[tuple[str, str], Verdict]:
+        return {key: overall(one) for key, one in self._judgements.items()}
+
+    @cached_property
+    def _own(self) -> dict[str, str | None]:
+        """Model → its best way of its own."""
+        found: dict[str, str | None] = {}
+        for model in self.models:
+            ways = [way for way in model.ways if way not in self.shared_ways and (model.name, way) in self.samples]
+            verdicts = {way: self._verdicts[model.name, way] for way in ways}
+            found[model.name] = best(verdicts, {way: float(self.costs[model.name, way].mean()) for way in ways})
+        return found
+
+    @cached_property
+    def shared(self) -> tuple[Shared, ...]:
+        """The multi-model endpoints, judged, that which saves most first."""
+        found = [
+            shared(
+                way,
+                np.array(self.bills_of(way)),
+                self._own,
+                self._verdicts,
+                self.costs,
+                self.scenario.confidence,
+            )
+            for way in self.shared_bills
+        ]
+        return tuple(sorted(found, key=lambda one: -one.gain))
+
+    @property
+    def chosen_shared(self) -> Shared | None:
+        """The multi-model endpoint of the mix: that which saves most, if it saves; None if none does."""
+        return self.shared[0] if self.shared and self.shared[0].models and self.shared[0].gain > 0 else None
+
+    def _answer(self, model: FleetModel) -> Answer:
         samples = {way: self.samples[model.name, way] for way in model.ways if (model.name, way) in self.samples}
-        judgements = {way: [judged(one, objective) for objective in objectives] for way, one in samples.items()}
-        verdicts = {way: overall(one) for way, one in judgements.items()}
-        means = {way: float(self.costs[model.name, way].mean()) for way in samples}
-        choice = _choice(verdicts, means)
+        choice = self._own[model.name]
+        if self.chosen_shared is not None and model.name in self.chosen_shared.models:
+            choice = self.chosen_shared.way
         if choice is None:
             rate = model.requests / self.scenario.horizon
             return Answer(model, rate, {}, None, Verdict.NOT_MET, True, None, None)
@@ -221,15 +270,16 @@ class Fleet:
                 sample.estimate(MEASURES[_COST]),
                 sample.less(samples[choice], MEASURES[_COST]),
                 sample.estimate(MEASURES["cold_start_fraction"]),
-                verdicts[way],
-                tuple(judgements[way]),
+                self._verdicts[model.name, way],
+                tuple(self._judgements[model.name, way]),
             )
             for way, sample in samples.items()
         }
         measured = samples[choice].measured
         rate = sum(one.requests for one in measured) / sum(one.span_ns for one in measured) * 1e9
         even, busy = _break_even(model)
-        return Answer(model, rate, ways, choice, verdicts[choice], _is_decided(ways, choice), even, busy)
+        is_sure = is_decided(ways, choice, self.shared)
+        return Answer(model, rate, ways, choice, ways[choice].verdict, is_sure, even, busy)
 
     @cached_property
     def mix(self) -> dict[str, str]:
@@ -244,16 +294,23 @@ class Fleet:
     def _total(self, way: str) -> NDArray[np.float64]:
         """Bill of the fleet in each replication; what does not fit on a way is served as in the mix [USD]."""
         total = np.zeros(len(self.records))
+        # What models share is billed once, whichever of them are on it.
+        whole = way if way in self.shared_ways else ""
+        if way == MIX and self.chosen_shared is not None:
+            whole = self.chosen_shared.way
+        if whole:
+            total += self.bills_of(whole)
         for name, choice in self.mix.items():
             chosen = choice if way == MIX or (name, way) not in self.costs else way
-            total += self.costs[name, chosen]
+            if chosen != whole:
+                total += self.costs[name, chosen]
         return total
 
     @cached_property
     def totals(self) -> dict[str, NDArray[np.float64]]:
         """Each way, and the mix → bill of a month in each replication, shape (replications,) [USD].
 
-        The bill of a way that all models share, one multi-model endpoint, would stand beside these.
+        A multi-model endpoint costs the same however few of its models the mix leaves on it.
         """
         return {way: self._total(way) for way in (*(one.name for one in self.ways), MIX)}
 
@@ -302,29 +359,35 @@ class Fleet:
     def places(self) -> dict[str, Places]:
         """On-demand way, and the mix where that was looked at → places occupied together."""
         found = {
-            one.name: self._places([record.traffic["joint"][one.name] for record in self.records], one)
+            one.name: places_of(self.scenario, [record.traffic["joint"][one.name] for record in self.records], one)
             for one in self.ways
             if isinstance(one, OnDemand)
         }
-        if self.of_mix:
+        if self.of_mix and any(isinstance(self.scenario.endpoint(way), OnDemand) for way in self.mix.values()):
             limited = min(
                 (one for one in self.ways if account_limit(self.scenario, one)),
                 key=lambda one: account_limit(self.scenario, one) or math.inf,
             )
-            found[MIX] = self._places([record.traffic["joint"][""] for record in self.of_mix], limited)
+            found[MIX] = places_of(self.scenario, [record.traffic["joint"][""] for record in self.of_mix], limited)
         return found
 
-    def _places(self, joint: Sequence[Mapping[str, float]], endpoint: Endpoint) -> Places:
-        level = self.scenario.confidence
-        return Places(
-            account_limit(self.scenario, endpoint),
-            intervals.mean([float(one["peak"]) for one in joint], level),
-            intervals.mean([float(one["mean"]) for one in joint], level),
-            intervals.fraction([float(one["over_time"]) for one in joint], level),
-            intervals.ratio([float(one["over"]) for one in joint], [float(one["begun"]) for one in joint], level),
-            max((int(one["peak"]) for one in joint), default=0),
-            max((int(one["grid_ns"]) for one in joint), default=1),
-        )
+    @cached_property
+    def under_limits(self) -> dict[str, UnderLimit]:
+        """On-demand way, or the mix, whose limit was reached and could be simulated → what it does there."""
+        found = {}
+        for name, places in self.places.items():
+            records = self.of_mix if name == MIX else self.records
+            ways = {
+                model.name: way
+                for model in self.models
+                if (way := self.mix.get(model.name, "") if name == MIX else name) in model.ways
+                and isinstance(self.scenario.endpoint(way), OnDemand)
+            }
+            scenarios = [{one: by_name[one].scenario for one in ways} for by_name in self._models_by_record]
+            one = under_limit(self.scenario, records, scenarios[: len(records)], ways) if places.binds else None
+            if one is not None:
+                found[name] = one
+        return found
 
     @property
     def may_bind(self) -> bool:
@@ -369,32 +432,6 @@ def fleet(scenario: Scenario, run: Callable[..., tuple[Record, ...]]) -> Fleet:
     except KeyboardInterrupt:
         of_mix = ()
     return Fleet(scenario, found.records, of_mix, is_cut=len(of_mix) < len(found.records))
-
-
-def _choice(verdicts: Mapping[str, Verdict], means: Mapping[str, float]) -> str | None:
-    """The cheapest way of those with the best verdict, the first of equals; None if there is no way."""
-    for wanted in ({Verdict.MET}, {Verdict.UNDECIDED, Verdict.NO_DATA}, set(Verdict)):
-        able = [way for way in means if verdicts[way] in wanted]
-        if able:
-            return min(able, key=means.__getitem__)
-    return None
-
-
-def _is_decided(ways: Mapping[str, Way], choice: str) -> bool:
-    """Whether no other way can be the better choice: it misses objectives for sure, or costs more for sure."""
-    chosen = ways[choice].verdict
-    rivals = [one for name, one in ways.items() if name != choice]
-    if chosen is not Verdict.MET:
-        return chosen is Verdict.NOT_MET
-    for one in rivals:
-        if one.verdict is Verdict.NOT_MET:
-            continue
-        if one.more.low is None or not one.more.low > 0:
-            # Equal in every replication: the first is as good.
-            if one.more.value == 0 and one.more.half_width == 0:
-                continue
-            return False
-    return True
 
 
 def _break_even(model: FleetModel) -> tuple[float | None, float | None]:
