@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import chain, count
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from simulator.engines import reference
 from simulator.engines.tables import Run
-from tests.engines import cases, later_cases, test_mutations
+from tests.engines import cases, later_cases
 from tests.engines.later_cases import Later
+from tests.engines.mutating import engine_with
 from tests.engines.scaling_by_hand import GOLDEN
-from tests.engines.test_mutations import engine_with
 
 SEED = 20261125
 Kind = Literal["launching", "standing", "scaling"]
@@ -394,9 +393,9 @@ def outcome(simulate: Any, later: Later, expected: Run) -> Literal["same", "othe
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.words)
-def test_fault_is_caught(fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_is_caught(fault: Fault) -> None:
     """Some case comes out otherwise, some case of at least five requests does not."""
-    faulty = engine_with(test_mutations.Fault(fault.words, fault.old, fault.new), tmp_path, monkeypatch)
+    faulty = engine_with((fault.old, fault.new)).simulate
     is_caught = is_some_case_as_it_was = False
     for later, expected in expected_runs(fault.kind):
         seen = outcome(faulty, later, expected)

@@ -7,13 +7,9 @@ count. Those with `breaks` have to break that identity of every run besides, so 
 
 from __future__ import annotations
 
-import importlib
-import itertools
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -22,12 +18,10 @@ from simulator.engines import reference
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import Demand, Run
 from tests.engines import cases, invariants
+from tests.engines.mutating import engine_with
 from tests.engines.test_invariants import queue_cases, serverless_cases
 
 SEED = 20261125
-PACKAGE = reference.__name__
-SOURCES = {path.name: path.read_text(encoding="utf-8") for path in Path(reference.__file__).parent.glob("*.py")}
-COPIES = itertools.count()
 Simulate = Callable[[Pool, Demand], Run]
 
 
@@ -303,21 +297,6 @@ def expected_runs() -> list[tuple[Pool, Demand, Run]]:
     return [(*case, reference.simulate(*case)) for case in cases.seeded(SEED, 1_500, has_ties=True)]
 
 
-def engine_with(fault: Fault, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Simulate:
-    """The reference engine with a fault, as a package of its own."""
-    assert 1 == sum(source.count(fault.old) for source in SOURCES.values()), f"{fault.old!r} must occur once"
-    name = f"faulty_reference_{next(COPIES)}"
-    (folder / name).mkdir()
-    for file, source in SOURCES.items():
-        changed = source.replace(fault.old, fault.new).replace(PACKAGE, name)
-        (folder / name / file).write_text(changed, encoding="utf-8")
-    monkeypatch.syspath_prepend(folder)
-    simulate: Simulate = importlib.import_module(name).simulate
-    for module in [module for module in sys.modules if module.startswith(name)]:
-        del sys.modules[module]
-    return simulate
-
-
 def is_as_expected(simulate: Simulate, pool: Pool, demand: Demand, expected: Run) -> bool:
     """Whether an engine gives these rows; one that breaks off does not."""
     try:
@@ -327,9 +306,9 @@ def is_as_expected(simulate: Simulate, pool: Pool, demand: Demand, expected: Run
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.words)
-def test_fault_is_caught(fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_is_caught(fault: Fault) -> None:
     """Some case comes out otherwise, some case of at least five requests does not."""
-    faulty = engine_with(fault, tmp_path, monkeypatch)
+    faulty = engine_with((fault.old, fault.new)).simulate
     is_caught = is_some_case_as_it_was = False
     for pool, demand, expected in expected_runs():
         if not is_as_expected(faulty, pool, demand, expected):
@@ -343,10 +322,10 @@ def test_fault_is_caught(fault: Fault, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.breaks is not None], ids=lambda fault: fault.words)
-def test_fault_breaks_an_identity(fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_breaks_an_identity(fault: Fault) -> None:
     """The identity holds on every case without the fault (`test_invariants`), and fails on some case with it."""
     assert fault.breaks is not None
-    faulty = engine_with(fault, tmp_path, monkeypatch)
+    faulty = engine_with((fault.old, fault.new)).simulate
     for pool, demand in cases_for(fault.breaks):
         try:
             fault.breaks(pool, demand, faulty(pool, demand))
