@@ -18,7 +18,7 @@ from simulator.distributions import (
     TokenPairs,
 )
 from simulator.distributions.tokens import Pairs
-from simulator.endpoints import Endpoint, ManagedApi, OnDemand, autoscaling_of
+from simulator.endpoints import BatchTransform, Endpoint, ManagedApi, OnDemand, autoscaling_of
 from simulator.engines.clients import Patience
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import Demand, LaunchTimes
@@ -90,7 +90,7 @@ def draw_demand(scenario: Scenario, endpoint: str, replication: int = 0) -> Dema
 
 
 def launch_times(scenario: Scenario, endpoint: str, replication: int = 0) -> LaunchTimes | None:
-    """Launch times of the instances that scaling launches at one endpoint in one replication; None if it never does.
+    """Launch times of the instances that scaling or jobs launch at one endpoint in one replication; None if none do.
 
     They are found by the number of the launch alone: endpoints that differ launch theirs on the same draws.
 
@@ -110,6 +110,8 @@ def launch_times(scenario: Scenario, endpoint: str, replication: int = 0) -> Lau
     """
     scenario = scenario.realised(replication)
     chosen = scenario.endpoint(endpoint)
+    if isinstance(chosen, BatchTransform):
+        return _Launches(chosen.launch_time, Streams(scenario.seed, replication))
     follows = autoscaling_of(chosen)
     if follows is None:
         return None

@@ -11,6 +11,7 @@ from pydantic import Discriminator
 
 from simulator.endpoints.asynchronous import Asynchronous
 from simulator.endpoints.autoscaling import autoscaling_of
+from simulator.endpoints.batch_transform import BatchTransform
 from simulator.endpoints.container import Container
 from simulator.endpoints.function import Function
 from simulator.endpoints.managed_api import ManagedApi
@@ -23,11 +24,13 @@ from simulator.endpoints.serverless import Serverless
 
 #: Any kind of endpoint.
 Endpoint = Annotated[
-    Serverless | RealTime | Asynchronous | Function | Container | ManagedApi | MultiModel, Discriminator("kind")
+    Serverless | RealTime | Asynchronous | BatchTransform | Function | Container | ManagedApi | MultiModel,
+    Discriminator("kind"),
 ]
 
 __all__ = [
     "Asynchronous",
+    "BatchTransform",
     "Container",
     "Endpoint",
     "Function",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from simulator.endpoints import Asynchronous, Container, Endpoint, Function, ManagedApi, Serverless
+from simulator.endpoints import Asynchronous, BatchTransform, Container, Endpoint, Function, ManagedApi, Serverless
 from simulator.measures.bills import container, function, instances, managed_api, serverless
 from simulator.measures.bills.line import Line
 from simulator.measures.usage import Usage
@@ -156,9 +156,11 @@ def _lines(endpoint: Endpoint, usage: Usage, sheet: PriceSheet, span: Fraction, 
         yield from container.lines(endpoint, usage, sheet, span / month)
     elif isinstance(endpoint, ManagedApi):
         yield from managed_api.lines(endpoint, usage, sheet)
+    elif isinstance(endpoint, BatchTransform):
+        yield instances.hours(endpoint.instance_type, usage, sheet, is_fixed=False)
     else:
         yield from instances.lines(endpoint, usage, sheet, month)
-    if isinstance(endpoint, Function | Container | Asynchronous | ManagedApi):
+    if isinstance(endpoint, Function | Container | Asynchronous | BatchTransform | ManagedApi):
         return  # what they take in and give back costs nothing here
     gigabytes_in, gigabytes_out = (
         Fraction(size, sheet.bytes_per_gb) for size in (usage.data_in_bytes, usage.data_out_bytes)

@@ -31,7 +31,7 @@ class Measure:
         What it is.
     unit : str
         Of its values in tables: ``ms``, ``USD``, ``s``, ``requests``, ``attempts``, ``places``, ``instances``,
-        ``changes``, ``tokens``, ``1/s``; ``1`` for shares.
+        ``changes``, ``tokens``, ``jobs``, ``1/s``; ``1`` for shares.
     column : str
         In the table of replications, ending in its unit where it has one.
     meaning : str
@@ -119,6 +119,10 @@ MEASURES: Final[dict[str, Measure]] = {
         _count("capacity_changes", "changes of capacity by scaling", "changes"),
         _count("scale_outs", "times that scaling added instances", "changes"),
         _count("scale_ins", "times that scaling took instances away", "changes"),
+        _count("jobs", "jobs that began", "jobs"),
+        Measure("job_length", Kind.DURATION, "s", "job_length_mean_s", "from the beginning of a job to its end, mean"),
+        Measure("job_length_max", Kind.DURATION, "s", "job_length_longest_s", "the same, of the longest job"),
+        _share("late_fraction", "requests served by jobs that began after the measured part, of all that arrived"),
         Measure("instance_time", Kind.DURATION, "s", "instance_time_s", "instance-seconds, all states"),
         _share("utilization", "occupied place-seconds of the place-seconds there"),
         _average("tokens_per_minute", "tokens", "tokens of the quota that a minute takes in the end, mean"),

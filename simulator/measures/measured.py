@@ -72,6 +72,10 @@ class Measured:
         Whether it is a managed API: there are no instances to be measured, nor places to be used.
     tokens_used, tokens_reserved, tokens_most_in_minute, tokens_quota, cut_off : int
         Of a managed API (`measures.tokens.TokenUse`).
+    jobs : int or None
+        Jobs that begin in the measured part; None where there is no such thing.
+    job_ns, longest_job_ns, late : int
+        Of jobs (`measures.jobs.JobUse`). [ns]
     launched, scale_outs, scale_ins : int or None
         Instances launched in the measured part, and how often capacity grew and shrank; None where it is not counted.
     """
@@ -115,6 +119,10 @@ class Measured:
     tokens_most_in_minute: int = field(default=0, metadata=IF_ANY)
     tokens_quota: int = field(default=0, metadata=IF_ANY)
     cut_off: int = field(default=0, metadata=IF_ANY)
+    jobs: int | None = field(default=None, metadata=IF_ANY)
+    job_ns: int = field(default=0, metadata=IF_ANY)
+    longest_job_ns: int = field(default=0, metadata=IF_ANY)
+    late: int = field(default=0, metadata=IF_ANY)
     launched: int | None = field(default=None, metadata=IF_ANY)
     scale_outs: int | None = field(default=None, metadata=IF_ANY)
     scale_ins: int | None = field(default=None, metadata=IF_ANY)
@@ -203,6 +211,13 @@ class Measured:
             "utilization": _over(occupied, self.places_ns),
         }
         values |= self._of_tokens()
+        if self.jobs is not None:
+            values |= {
+                "jobs": self.jobs,
+                "job_length": _over(self.job_ns, self.jobs * 10**9),
+                "job_length_max": self.longest_job_ns / 10**9 if self.jobs else None,
+                "late_fraction": _over(self.late, self.requests),
+            }
         for level, value in self.percentiles_ns:
             values[find(level.name).name] = value / 10**6
         return values

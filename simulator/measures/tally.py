@@ -17,6 +17,7 @@ from simulator.measures.attempt_tally import AttemptTally
 from simulator.measures.billed_time import LEAST_BILLED_NS, Billing, billing_of
 from simulator.measures.histogram import BINS, Histogram
 from simulator.measures.instance_time import InstanceTally, InstanceTime, Peak, total
+from simulator.measures.jobs import JobTally
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import LEVELS, Level, rank
 from simulator.measures.scaled_tally import ScaledTally, is_plain_but_for_scaling
@@ -108,6 +109,7 @@ class Tally:
         self._any = False
         self._concurrency: Peak | None = Peak(from_ns, until_ns) if self._attempts is None else None
         self._client_gone = Peak(from_ns, until_ns)
+        self._jobs = None if pool.jobs is None else JobTally(pool.jobs, from_ns, until_ns)
         self._tokens = None if pool.quota is None else TokenTally(pool.quota, from_ns, until_ns)
         self._instances = InstanceTally(
             from_ns,
@@ -158,6 +160,8 @@ class Tally:
             self._attempts.add(settled, first)
         if self._tokens is not None:
             self._tokens.add(settled, first)
+        if self._jobs is not None:
+            self._jobs.add(settled, first)
         if len(demand) == 0:
             return
         self._any = True
@@ -289,6 +293,8 @@ class Tally:
         )
         if self._attempts is not None:
             measured = self._with_attempts(measured, self._attempts, time)
+        if self._jobs is not None:
+            measured = _with_jobs(measured, self._jobs, time.launched_inside)
         return measured if self._tokens is None else _with_tokens(measured, self._tokens)
 
     def _with_attempts(self, measured: Measured, attempts: AttemptTally, time: InstanceTime) -> Measured:
@@ -380,6 +386,20 @@ class Tally:
         for claim, (expected, found) in {**of_all, **claims}.items():
             if expected != found:
                 raise BrokenIdentityError(f"{claim}: {expected} is not {found}")
+
+
+def _with_jobs(measured: Measured, jobs: JobTally, launched: int) -> Measured:
+    """The same of an endpoint that has jobs, whose instances start for nobody."""
+    found = jobs.finish()
+    return replace(
+        measured,
+        scales=True,
+        launched=launched,
+        jobs=found.jobs,
+        job_ns=found.length_ns,
+        longest_job_ns=found.longest_ns,
+        late=found.late,
+    )
 
 
 def _with_tokens(measured: Measured, tokens: TokenTally) -> Measured:

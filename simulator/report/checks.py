@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.measures.catalogue import MEASURES
 from simulator.measures.percentiles import LEVELS
 from simulator.questions.breakeven import erlang_b
-from simulator.report import tokens
+from simulator.report import jobs, tokens
 from simulator.report.numbers import latency, plain, significant
 from simulator.report.reaction import scaled
 from simulator.report.reading import Reading, in_words, money
@@ -122,7 +122,7 @@ def _little(reading: Reading, endpoint: Serverless | RealTime) -> list[str]:
 
 def warnings(reading: Reading) -> list[str]:
     """One sentence for each thing that would mislead a reader of the numbers alone."""
-    return [*lost(reading), *gaps(reading), *torn(reading), *tokens.warnings(reading)]
+    return [*lost(reading), *gaps(reading), *torn(reading), *tokens.warnings(reading), *jobs.warnings(reading)]
 
 
 def lost(reading: Reading) -> list[str]:

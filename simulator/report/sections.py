@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import advice, checks, month, provisioned, reaction, tokens, uncertain
+from simulator.report import advice, checks, jobs, month, provisioned, reaction, tokens, uncertain
 from simulator.report.numbers import significant, with_interval
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, line_in_words, number, records
@@ -101,6 +101,8 @@ def sections(reading: Reading, found: Answer, *, verbose: bool = False) -> Itera
     yield latencies(reading)
     yield requests(reading)
     yield from counted_tokens(reading)
+    if jobs.endpoints(reading):
+        yield Table("Jobs", jobs.COLUMNS, jobs.rows(reading), jobs.remark())
     yield from reacted(reading)
     yield costs(reading)
     found_months = reading.months

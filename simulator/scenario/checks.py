@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.distributions import DurationDistribution
-from simulator.endpoints import Endpoint, ManagedApi, OnDemand, autoscaling_of
+from simulator.endpoints import BatchTransform, Endpoint, ManagedApi, OnDemand, autoscaling_of
 from simulator.errors import InputError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
 from simulator.scenario.composed_month import problems_of_month
@@ -63,6 +63,7 @@ def problems_between_fields(scenario: Scenario, sheet: PriceSheet | None) -> lis
         findings += _payload(scenario, endpoint)
         findings += _tokens(scenario, endpoint)
         findings += _schedule(scenario, endpoint, where)
+        findings += _jobs(scenario, endpoint, where)
         if scenario.clients is not None:
             findings += scenario.clients.problems(endpoint, where)
         if sheet is not None:
@@ -193,6 +194,17 @@ def _payload(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:
     for problem in endpoint.check_payload(largest(model.payload_in)[0], largest(model.payload_out)[0]):
         field = "payload_in" if problem.startswith("payload_in") else "payload_out"
         yield ("model", field), problem
+
+
+def _jobs(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:
+    """Nobody waits for the answer of a job."""
+    clients = scenario.clients
+    if isinstance(endpoint, BatchTransform) and clients is not None and (clients.retries or clients.patience != "none"):
+        yield (
+            (*where, "kind"),
+            "batch_transform does not go with clients that try again or lose patience: requests lie in S3 until a job "
+            "takes them; leave clients out",
+        )
 
 
 def _tokens(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:

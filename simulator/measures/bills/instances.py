@@ -15,6 +15,12 @@ from simulator.units import BYTES_PER_GB, NS_PER_SECOND
 _NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
 
 
+def hours(instance_type: str, usage: Usage, sheet: PriceSheet, *, is_fixed: bool) -> Line:
+    """Hours of instances of a type."""
+    price = sheet.price(items.instance_item(instance_type))
+    return Line("instance_hours", price, Fraction(usage.instance_ns, _NS_PER_HOUR), is_fixed)
+
+
 def lines(
     endpoint: RealTime | Asynchronous | MultiModel, usage: Usage, sheet: PriceSheet, month: Fraction
 ) -> Iterator[Line]:
@@ -23,8 +29,7 @@ def lines(
     Where capacity follows the load it is the load that makes them, not time alone.
     """
     is_fixed = endpoint.autoscaling is None
-    price = sheet.price(items.instance_item(endpoint.instance_type))
-    yield Line("instance_hours", price, Fraction(usage.instance_ns, _NS_PER_HOUR), is_fixed)
+    yield hours(endpoint.instance_type, usage, sheet, is_fixed=is_fixed)
     if endpoint.volume_size:
         # A volume is ordered and billed in whole GB of AWS's own; they are not the GB of data.
         gigabytes = Fraction(endpoint.volume_size, BYTES_PER_GB)

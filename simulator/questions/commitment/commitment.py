@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.endpoints import Endpoint, OnInstances
+from simulator.endpoints import BatchTransform, Endpoint, OnInstances
 from simulator.errors import InputError
 from simulator.measures import intervals
 from simulator.measures.hourly import HOUR_NS
@@ -100,7 +100,7 @@ class Commitments:
         rows = []
         scenario, engine = self.study.scenario, check_engine(self.study.engine)
         for record in self.study.records:
-            if not isinstance(self._endpoint, OnInstances):
+            if not isinstance(self._endpoint, OnInstances | BatchTransform):
                 rows.append(usage_of_hours(scenario, self.endpoint, record.number, engine, self.hours))
                 continue
             item = items.instance_item(self._endpoint.instance_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from simulator.endpoints import Asynchronous, Endpoint, OnInstances, Serverless
+from simulator.endpoints import Asynchronous, BatchTransform, Endpoint, OnInstances, Serverless
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Coverage:
         """Whether usage of an endpoint is covered."""
         if isinstance(endpoint, Serverless):
             return self.serverless
-        return isinstance(endpoint, OnInstances) and (self.asynchronous or not isinstance(endpoint, Asynchronous))
+        return isinstance(endpoint, OnInstances | BatchTransform) and (
+            self.asynchronous or not isinstance(endpoint, Asynchronous)
+        )
 
     def why_not(self, endpoint: Endpoint) -> str:
         """For messages: why usage of an endpoint that is not covered is not."""

@@ -137,9 +137,9 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
 
 
 def _most_instances(endpoint: Endpoint) -> float | None:
-    if endpoint.kind == "real_time" or endpoint.kind == "asynchronous":
+    if endpoint.kind == "real_time" or endpoint.kind == "asynchronous" or endpoint.kind == "multi_model":
         return float(endpoint.most_instances)
-    if endpoint.kind == "managed_api":
+    if endpoint.kind == "managed_api" or endpoint.kind == "batch_transform":
         return None
     if endpoint.kind == "container":
         return None if endpoint.max_instances == "none" else float(endpoint.max_instances)
