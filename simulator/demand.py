@@ -24,10 +24,13 @@ from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import Demand, LaunchTimes
 from simulator.scenario.model import Scenario
 from simulator.streams import Streams
+from simulator.traffic import Closed
 from simulator.units import FOREVER, to_ns
 
 #: Requests of a block: small enough for a processor's cache, large enough that a block's fixed cost is lost in it.
 BLOCK: Final = 65_536
+#: Rows of the first block of a closed population; each later one has twice as many, up to a block.
+_FIRST_ROWS: Final = 1_024
 
 
 def replication_blocks(
@@ -38,6 +41,9 @@ def replication_blocks(
     All endpoints of a block have the same arrivals, and the same column wherever their distributions are equal;
     where they differ, the columns come from the same stream (common random numbers). A column that does not vary
     is one value, and what no endpoint needs is not drawn. The values do not depend on `block`.
+
+    Of a closed population there is no end of blocks, and arrivals are 0: the engine says how many rows it wants, and
+    each endpoint wants its own number of the same rows.
 
     Parameters
     ----------
@@ -61,13 +67,18 @@ def replication_blocks(
     columns = _Columns(Streams(scenario.seed, replication), scenario)
     wanted = [endpoint for endpoint in scenario.endpoints if not endpoints or endpoint.name in endpoints]
     draws = {endpoint.name: _Draws(scenario, endpoint, columns) for endpoint in wanted}
-    arrivals = scenario.traffic.blocks(columns.streams, scenario.clock, scenario.horizon)
-    for number, arrival_ns in enumerate(_recut(arrivals, block)):
+    if isinstance(scenario.traffic, Closed):
+        arrivals = _without_times(block)
+    else:
+        arrivals = _recut(scenario.traffic.blocks(columns.streams, scenario.clock, scenario.horizon), block)
+    for number, arrival_ns in enumerate(arrivals):
         yield {name: one.of(number, arrival_ns) for name, one in draws.items()}
 
 
 def draw_demand(scenario: Scenario, endpoint: str, replication: int = 0) -> Demand:
     """The whole demand of one endpoint in one replication: one row per request.
+
+    Of a closed population the rows that its clients send, which is known once they were simulated.
 
     Parameters
     ----------
@@ -84,9 +95,44 @@ def draw_demand(scenario: Scenario, endpoint: str, replication: int = 0) -> Dema
         If the scenario has no endpoint of that name.
     """
     name = scenario.endpoint(endpoint).name
+    if isinstance(scenario.traffic, Closed):
+        return _sent(scenario, name, replication)
     blocks = [demands[name] for demands in replication_blocks(scenario, replication)]
     nothing = np.empty(0, np.int64)
     return Demand.joined(blocks) if blocks else Demand.from_arrays(nothing, service_ns=1)
+
+
+def first_sends(scenario: Scenario, replication: int = 0) -> NDArray[np.int64] | None:
+    """When each client of a closed population sends its first request, the same to every endpoint; None of others [ns].
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Says what is drawn, and the seed.
+    replication : int
+        Number of the replication, from 0.
+    """
+    traffic = scenario.realised(replication).traffic
+    return traffic.first_sends_ns(Streams(scenario.seed, replication)) if isinstance(traffic, Closed) else None
+
+
+def _sent(scenario: Scenario, endpoint: str, replication: int) -> Demand:
+    """What the clients of a closed population send to an endpoint; both engines agree on it."""
+    from simulator.engines import compiled
+
+    realised = scenario.realised(replication)
+    simulation = compiled.Simulation(
+        realised.pool(realised.endpoint(endpoint)),
+        launch_times(scenario, endpoint, replication),
+        first_sends(scenario, replication),
+    )
+    parts = []
+    for demands in replication_blocks(scenario, replication, endpoints=(endpoint,)):
+        if not simulation.wants_rows:
+            break
+        parts.append(simulation.feed(demands[endpoint]))
+    parts.append(simulation.finish())
+    return Demand.joined([part.demand for part in parts])
 
 
 def launch_times(scenario: Scenario, endpoint: str, replication: int = 0) -> LaunchTimes | None:
@@ -319,6 +365,7 @@ class _Draws:
             "payload_out_bytes": columns.size_bytes("payload_out", scenario.model.payload_out),
             "patience_ns": _patience(scenario, endpoint, pool, columns),
             "retry_key": columns.retry_key() if pool.retries is not None else _Column(lambda _: np.zeros(1, np.uint64)),
+            "think_ns": _think(scenario, columns),
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
         }
@@ -333,6 +380,13 @@ def _with_tokens(each_ns: int, first_ns: NDArray[np.int64], tokens: NDArray[np.i
     """Time to the first token and of all tokens; tokens times their time is less than `FOREVER` [ns]."""
     rest_ns = tokens * each_ns
     return np.where(first_ns > FOREVER - rest_ns, FOREVER, first_ns + rest_ns)
+
+
+def _think(scenario: Scenario, columns: _Columns) -> _Column:
+    """How long the client of a closed population thinks after each request."""
+    if not isinstance(scenario.traffic, Closed):
+        return _constant(FOREVER)
+    return columns.time_ns("think", scenario.traffic.think_time, 1)
 
 
 def _patience(scenario: Scenario, endpoint: Endpoint, pool: Pool, columns: _Columns) -> _Column:
@@ -355,6 +409,14 @@ def _routes_at_random(pool: Pool) -> bool:
     if pool.scaling is not None:
         most = max(most, pool.scaling.maximum, *(action.maximum or 0 for action in pool.scaling.actions))
     return most > 1 and pool.routing in {Routing.RANDOM, Routing.LEAST_OUTSTANDING_REQUESTS}
+
+
+def _without_times(most: int) -> Iterator[NDArray[np.int64]]:
+    """Rows that have no arrival yet, without end; small blocks at first, as nobody knows how many are wanted."""
+    size = min(_FIRST_ROWS, most)
+    while True:
+        yield np.zeros(size, np.int64)
+        size = min(2 * size, most)
 
 
 def _recut(blocks: Iterable[NDArray[np.int64]], size: int) -> Iterator[NDArray[np.int64]]:

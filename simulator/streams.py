@@ -30,6 +30,8 @@ PURPOSES: Final[dict[str, int]] = {
     "popularity": 18,
     "tokens_in": 19,
     "tokens_out": 20,
+    "think": 21,
+    "first_requests": 22,
 }
 
 

@@ -71,9 +71,10 @@ def _facts(file: str, scenario: Scenario) -> dict[str, Any]:
 
 
 def _told(file: str, scenario: Scenario) -> str:
+    count = _expected_requests(scenario)
     facts = [
         ("traffic", scenario.traffic.describe()),
-        ("requests", f"{_expected_requests(scenario):,.0f} expected in a replication"),
+        ("requests", "as many as are answered" if count is None else f"{count:,.0f} expected in a replication"),
         ("endpoints", ", ".join(f"{e.name} ({e.kind})" for e in scenario.endpoints)),
         ("objectives", "; ".join(scenario.objectives) or "none"),
         ("prices", scenario.price_sheet.id),
@@ -89,5 +90,10 @@ def _told(file: str, scenario: Scenario) -> str:
     return "\n".join(lines)
 
 
-def _expected_requests(scenario: Scenario) -> float:
+def _expected_requests(scenario: Scenario) -> float | None:
+    """None for a closed population: it depends on how fast it is answered."""
+    from simulator.traffic import Closed
+
+    if isinstance(scenario.traffic, Closed):
+        return None
     return scenario.traffic.expected_count(0.0, scenario.horizon, scenario.clock)

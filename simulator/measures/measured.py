@@ -68,6 +68,8 @@ class Measured:
         Whether capacity follows policies: then an instance that starts is not occupied by a request.
     starting_for_requests_ns : int
         Where capacity follows policies: the part of `starting_ns` in which an instance starts for a request. [ns]
+    clients_waiting_ns : int
+        Of a closed population: time of clients between sending a request and its end. [ns]
     is_api : bool
         Whether it is a managed API: there are no instances to be measured, nor places to be used.
     tokens_used, tokens_reserved, tokens_most_in_minute, tokens_quota, cut_off : int
@@ -113,6 +115,7 @@ class Measured:
     retried: int = field(default=0, metadata=IF_ANY)
     scales: bool = field(default=False, metadata=IF_ANY)
     starting_for_requests_ns: int = field(default=0, metadata=IF_ANY)
+    clients_waiting_ns: int = field(default=0, metadata=IF_ANY)
     is_api: bool = field(default=False, metadata=IF_ANY)
     tokens_used: int = field(default=0, metadata=IF_ANY)
     tokens_reserved: int = field(default=0, metadata=IF_ANY)

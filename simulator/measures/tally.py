@@ -15,6 +15,7 @@ from simulator.engines.tables import NONE, Demand, Outcome, Reason, Requests, Se
 from simulator.measures import added, kernels
 from simulator.measures.attempt_tally import AttemptTally
 from simulator.measures.billed_time import LEAST_BILLED_NS, Billing, billing_of
+from simulator.measures.clients import ClientTally
 from simulator.measures.histogram import BINS, Histogram
 from simulator.measures.instance_time import InstanceTally, InstanceTime, Peak, total
 from simulator.measures.jobs import JobTally
@@ -109,6 +110,7 @@ class Tally:
         self._any = False
         self._concurrency: Peak | None = Peak(from_ns, until_ns) if self._attempts is None else None
         self._client_gone = Peak(from_ns, until_ns)
+        self._clients = None if pool.population is None else ClientTally(pool.population, from_ns, until_ns)
         self._jobs = None if pool.jobs is None else JobTally(pool.jobs, from_ns, until_ns)
         self._tokens = None if pool.quota is None else TokenTally(pool.quota, from_ns, until_ns)
         self._instances = InstanceTally(
@@ -158,6 +160,8 @@ class Tally:
             first = int(np.searchsorted(demand.arrival_ns, self._from_ns))
         if self._attempts is not None:
             self._attempts.add(settled, first)
+        if self._clients is not None:
+            self._clients.add(settled)
         if self._tokens is not None:
             self._tokens.add(settled, first)
         if self._jobs is not None:
@@ -293,6 +297,8 @@ class Tally:
         )
         if self._attempts is not None:
             measured = self._with_attempts(measured, self._attempts, time)
+        if self._clients is not None:
+            measured = replace(measured, clients_waiting_ns=self._clients.waiting_ns)
         if self._jobs is not None:
             measured = _with_jobs(measured, self._jobs, time.launched_inside)
         return measured if self._tokens is None else _with_tokens(measured, self._tokens)

@@ -10,10 +10,12 @@ from simulator.measures.catalogue import MEASURES
 from simulator.measures.percentiles import LEVELS
 from simulator.questions.breakeven import erlang_b
 from simulator.report import jobs, tokens
+from simulator.report.closed import clients_by_hand
 from simulator.report.numbers import latency, plain, significant
 from simulator.report.reaction import scaled
 from simulator.report.reading import Reading, in_words, money
 from simulator.study.replicate import objectives_of
+from simulator.traffic import Closed
 
 if TYPE_CHECKING:
     from simulator.endpoints import RealTime, Serverless
@@ -34,7 +36,10 @@ def rules_of_thumb(reading: Reading) -> list[str]:
 
     None where something is uncertain: what was simulated is then the mean over many scenarios, none of which they fit.
     None where clients try again or lose patience, and of endpoints that scale or queue: short formulas are wrong there.
+    Of a closed population Little's law for its clients.
     """
+    if isinstance(reading.scenario.traffic, Closed):
+        return clients_by_hand(reading)
     if reading.scenario.assumed or reading.scenario.clients is not None:
         return []
     sentences = []

@@ -11,6 +11,7 @@ from simulator.report.numbers import significant, with_interval
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, line_in_words, number, records
 from simulator.report.verdict import Answer, headline, judgement_line
+from simulator.traffic import Closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -265,7 +266,8 @@ def differences(reading: Reading) -> Table:
         found.setdefault(row["endpoint"], {})[row["measure"]] = cell
     measures = [name for name in _DIFFERENCES if any(name in cells for cells in found.values())]
     rows = tuple((name, *(cells.get(measure, "no data") for measure in measures)) for name, cells in found.items())
-    remark = f"Each endpoint less {baseline}, on the same traffic. Undecided: the interval holds 0."
+    same = "under the same clients" if isinstance(reading.scenario.traffic, Closed) else "on the same traffic"
+    remark = f"Each endpoint less {baseline}, {same}. Undecided: the interval holds 0."
     columns = ("endpoint", *(_DIFFERENCES[measure] for measure in measures))
     return Table(f"Compared with {baseline}, paired differences", columns, rows, remark)
 
@@ -304,7 +306,9 @@ def drawn_traffic(reading: Reading) -> Table:
         digits = 4 if column == "requests" else 3
         ends = (values.mean(), values.min(), values.max())
         rows.append((name, *(f"{end:,.0f}" if column == "requests" else significant(end, digits) for end in ends)))
-    return Table("Traffic as drawn", ("", "mean", "least", "most"), tuple(rows))
+    is_closed = isinstance(reading.scenario.traffic, Closed)
+    remark = f"What the clients sent to {reading.endpoints[0]}." if is_closed else ""
+    return Table("Traffic as drawn", ("", "mean", "least", "most"), tuple(rows), remark)
 
 
 def bill(reading: Reading) -> Table:

@@ -16,6 +16,7 @@ from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
 from simulator.scenario.composed_month import problems_of_month
 from simulator.scenario.places import KeyPath, path_text
 from simulator.scenario.wording import nearest
+from simulator.traffic import NO_RATE, Closed
 from simulator.traffic.arrivals import horizon_problem
 from simulator.units import duration_text
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: Path of the field and what is wrong.
 Finding = tuple[KeyPath, str]
 
+#: Kinds of endpoint that no population of clients can wait for (model.md 4.5).
+_ANSWERS_NO_CLIENT = ("batch_transform", "multi_model")
 #: Family of items → the field that chose the item.
 _CHOSEN_BY = {
     "serverless.duration": "memory_size",
@@ -114,8 +117,24 @@ def _run(scenario: Scenario) -> Iterator[Finding]:
     if scenario.baseline not in names:
         yield ("baseline",), f'no endpoint is named "{scenario.baseline}", {nearest(scenario.baseline, names)}'
     yield from _precision(scenario, names)
+    if isinstance(scenario.traffic, Closed):
+        yield from _closed(scenario)
     if scenario.plan is not None:
         yield from scenario.plan.problems(scenario.endpoints)
+
+
+def _closed(scenario: Scenario) -> Iterator[Finding]:
+    """What a closed population does not go with."""
+    for number, endpoint in enumerate(scenario.endpoints):
+        if endpoint.kind in _ANSWERS_NO_CLIENT:
+            yield (
+                ("endpoints", number, "kind"),
+                f"{endpoint.kind} does not go with closed traffic, whose clients wait for their answers; allowed are "
+                "all kinds but " + " and ".join(sorted(_ANSWERS_NO_CLIENT)),
+            )
+    for name in ("composed_month", "fleet"):
+        if getattr(scenario, name) is not None:
+            yield (name,), f"is not allowed with closed traffic: {NO_RATE}"
 
 
 def _precision(scenario: Scenario, names: list[str]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from pydantic_core import PydanticCustomError
 from simulator.distributions import Distribution, DurationDistribution, SizeDistribution, TokenDistribution, TokenPairs
 from simulator.distributions.tokens import Pairs
 from simulator.endpoints import Endpoint, OnDemand, RunLength
+from simulator.engines.clients import Population
 from simulator.engines.pool import Pool
 from simulator.errors import InputError, ScenarioError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, load_sheet
@@ -43,7 +45,7 @@ from simulator.scenario.precision import Precision
 from simulator.scenario.stress import StressBlock
 from simulator.scenario.uncertain import Uncertain
 from simulator.scenario.wording import BETWEEN_FIELDS, nearest
-from simulator.traffic import Arrivals, Clock, Traffic
+from simulator.traffic import Arrivals, Clock, Closed, Traffic
 from simulator.units import HOURS_PER_MONTH, Seconds, Share, to_ns
 
 DEFAULT_SEED: Final = 20261125
@@ -296,6 +298,8 @@ class Scenario(BaseModel):
     def pool(self, endpoint: Endpoint) -> Pool:
         """The pool that both engines simulate for an endpoint: its own, over this horizon, with these clients."""
         own = endpoint.pool(self.run_length)
+        if isinstance(self.traffic, Closed):
+            own = replace(own, population=Population(to_ns(self.horizon), to_ns(endpoint.overhead)))
         return own if self.clients is None else self.clients.joined(own)
 
     def notes(self) -> list[str]:

@@ -40,15 +40,24 @@ def schema_text() -> str:
 
 @cache
 def whole_keys() -> frozenset[str]:
-    """Keys whose values are whole numbers wherever they stand, also those with a unit (MB of memory)."""
+    """Keys whose values are whole numbers wherever they stand, also those with a unit (MB of memory), or blocks."""
     whole: set[str] = set()
     others: set[str] = set()
-    for part in _parts(json.loads(PUBLISHED.read_text(encoding="utf-8"))):
+    schema = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    for part in _parts(schema):
         for key, value in part.get("properties", {}).items():
             branches = (value, *value.get("anyOf", ()))
-            is_whole = any(one.get("type") == "integer" or one.get("pattern") == _WHOLE_MB for one in branches)
-            (whole if is_whole else others).add(key)
+            if any(one.get("type") == "integer" or one.get("pattern") == _WHOLE_MB for one in branches):
+                whole.add(key)
+            elif not _is_block(value, schema["$defs"]):
+                others.add(key)
     return frozenset(whole - others)
+
+
+def _is_block(value: dict[str, Any], definitions: dict[str, Any]) -> bool:
+    """Whether a key holds a mapping with keys of its own, or nothing; it may be uncertain."""
+    named = [one.get("$ref", "").rpartition("/")[2] for one in value.get("anyOf", [value]) if one.get("type") != "null"]
+    return all(name == "Assumption" or "properties" in definitions.get(name, {}) for name in named)
 
 
 def _parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.demand import draw_demand, launch_times
+from simulator.demand import draw_demand, first_sends, launch_times
 from simulator.engines import compiled, reference
 from simulator.engines.tables import NONE, Demand, Outcome, Reason
 from simulator.measures.billed_time import billed_ns
@@ -39,7 +39,8 @@ def simulate(
     engine : {"compiled", "reference"}
         Both give the same rows.
     demand : Demand, optional
-        In place of the demand that the scenario draws; `Demand.from_arrays` makes one.
+        In place of the demand that the scenario draws; `Demand.from_arrays` makes one. Of a closed population its
+        arrivals are not looked at: clients send the rows, as far as they suffice.
 
     Returns
     -------
@@ -61,7 +62,11 @@ def simulate(
     simulates = {"compiled": compiled.simulate, "reference": reference.simulate}[check_engine(engine)]
     if demand is None:
         demand = draw_demand(scenario, endpoint, replication)
-    run = simulates(scenario.pool(chosen), demand, launch_times(scenario, endpoint, replication))
+    sends_ns = first_sends(scenario, replication)
+    run = simulates(scenario.pool(chosen), demand, launch_times(scenario, endpoint, replication), sends_ns)
+    if sends_ns is not None:
+        demand = run.sent
+        assert demand is not None, "engines give back what was sent"
     rows = run.requests
     completed = rows.outcome == Outcome.COMPLETED
     served = rows.start_ns != NONE

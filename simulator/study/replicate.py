@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, get_args
 
-from simulator.demand import launch_times, replication_blocks
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.demand import first_sends, launch_times, replication_blocks
 from simulator.engines import compiled, reference
 from simulator.engines.pool import Pool
 from simulator.engines.tables import Demand, LaunchTimes, Settled
@@ -153,10 +156,12 @@ def _record(task: Task, number: int, tell: Callable[[int], None], watch: Watch |
     levels = levels_of(scenario)
     clock_ns = to_ns(scenario.clock.day_s)
     pools = {endpoint.name: scenario.pool(endpoint) for endpoint in endpoints}
+    sends_ns = first_sends(scenario, number)
     runs = {
         endpoint.name: _Endpoint(
             pools[endpoint.name],
             launch_times(scenario, endpoint.name, number),
+            sends_ns,
             Tally.of(
                 endpoint,
                 from_ns=to_ns(scenario.initial_transient),
@@ -174,12 +179,16 @@ def _record(task: Task, number: int, tell: Callable[[int], None], watch: Watch |
         for endpoint in endpoints
     }
     minutes = MinuteTally(horizon_ns)
-    for block in replication_blocks(scenario, number, endpoints=task.endpoints):
-        arrival_ns = next(iter(block.values())).arrival_ns
-        minutes.add(arrival_ns)
-        for name, demand in block.items():
-            runs[name].feed(demand)
-        tell(len(arrival_ns) * len(runs))
+    blocks = replication_blocks(scenario, number, endpoints=task.endpoints)
+    if sends_ns is None:
+        for block in blocks:
+            arrival_ns = next(iter(block.values())).arrival_ns
+            minutes.add(arrival_ns)
+            for name, demand in block.items():
+                runs[name].feed(demand)
+            tell(len(arrival_ns) * len(runs))
+    else:
+        _feed_clients(runs, blocks, minutes, tell)
     measured, timelines, cold_starts, instance_hours = {}, {}, {}, {}
     for name, run in runs.items():
         measured[name], timeline, cold = run.finish()
@@ -192,6 +201,26 @@ def _record(task: Task, number: int, tell: Callable[[int], None], watch: Watch |
     return Record(number, minutes.finish(), measured, timelines, cold_starts, instance_hours)
 
 
+def _feed_clients(
+    runs: Mapping[str, _Endpoint],
+    blocks: Iterator[Mapping[str, Demand]],
+    minutes: MinuteTally,
+    tell: Callable[[int], None],
+) -> None:
+    """Feed endpoints until no client of a closed population sends any more; each takes its own number of rows.
+
+    The traffic that is summarised is what the first endpoint was sent.
+    """
+    first, *_ = runs.values()
+    first.sees(lambda settled: minutes.add(settled.demand.arrival_ns))
+    for run in runs.values():
+        run.sees(lambda settled: tell(len(settled.demand)))
+    while any(run.wants_rows for run in runs.values()):
+        for name, demand in next(blocks).items():
+            if runs[name].wants_rows:
+                runs[name].feed(demand)
+
+
 class _Endpoint:
     """One endpoint under a stream of demand, measured as it goes by."""
 
@@ -199,6 +228,7 @@ class _Endpoint:
         self,
         pool: Pool,
         launches: LaunchTimes | None,
+        sends_ns: NDArray[np.int64] | None,
         tally: Tally,
         timeline: TimelineTally | None,
         cold: ColdTally | None,
@@ -206,10 +236,20 @@ class _Endpoint:
         engine: Engine,
         watch: Callable[[Settled], None] | None,
     ) -> None:
-        self._tally, self._timeline, self._cold, self._watch = tally, timeline, cold, watch
+        self._tally, self._timeline, self._cold = tally, timeline, cold
+        self._watches = [] if watch is None else [watch]
         self.hourly = hourly
         made = compiled.Simulation if engine == "compiled" else reference.Simulation
-        self._simulation = made(pool, launches)
+        self._simulation = made(pool, launches, sends_ns)
+
+    @property
+    def wants_rows(self) -> bool:
+        """Whether clients of a closed population may send more."""
+        return self._simulation.wants_rows
+
+    def sees(self, watch: Callable[[Settled], None]) -> None:
+        """Show all that is settled to one more."""
+        self._watches.append(watch)
 
     def feed(self, demand: Demand) -> None:
         self._add(self._simulation.feed(demand))
@@ -227,5 +267,5 @@ class _Endpoint:
             self._cold.add(settled)
         if self.hourly is not None:
             self.hourly.add(settled)
-        if self._watch is not None:
-            self._watch(settled)
+        for watch in self._watches:
+            watch(settled)

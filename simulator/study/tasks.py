@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from simulator.scenario.model import Scenario
 from simulator.study.replicate import Engine, Record, Task
+from simulator.traffic import Closed
 
 #: A task should be worth about half a second of work, so that what it costs to send is lost in it; requests that each
 #: engine simulates and measures in that time.
@@ -19,7 +20,10 @@ _UNKNOWN_WORKERS: Final = 16
 
 
 def requests_of(scenario: Scenario) -> float:
-    """Requests that one replication is expected to simulate, over all endpoints."""
+    """Requests that one replication is expected to simulate, over all endpoints; of a closed population about."""
+    if isinstance(scenario.traffic, Closed):
+        means = [scenario.service_time(endpoint).mean() for endpoint in scenario.endpoints]
+        return sum(scenario.traffic.about_count(scenario.horizon, mean) for mean in means)
     expected = scenario.traffic.expected_count(0.0, scenario.horizon, scenario.clock)
     return float(expected) * len(scenario.endpoints)
 

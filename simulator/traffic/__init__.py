@@ -11,6 +11,7 @@ from simulator.traffic.batches import Batches
 from simulator.traffic.burstier import Burstier
 from simulator.traffic.bursty import Bursty
 from simulator.traffic.clock import Clock
+from simulator.traffic.closed import NO_RATE, Closed
 from simulator.traffic.counts import Counts
 from simulator.traffic.diurnal import Diurnal
 from simulator.traffic.drawn import MinuteTally, summary_of
@@ -47,11 +48,12 @@ Traffic = Annotated[
     | Periodic
     | Superposition
     | Outage
-    | Burstier,
+    | Burstier
+    | Closed,
     Discriminator("kind"),
 ]
 # Kinds that hold other traffic know all of it only here.
 for _kind in (Superposition, Outage, Burstier, LognormalCox):
     _kind.model_rebuild(_types_namespace={"Traffic": Traffic})
 
-__all__ = ["Arrivals", "Clock", "MinuteTally", "Traffic", "summary_of"]
+__all__ = ["NO_RATE", "Arrivals", "Clock", "Closed", "MinuteTally", "Traffic", "summary_of"]

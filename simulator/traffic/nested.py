@@ -23,6 +23,8 @@ def check_depth(traffic: Arrivals) -> None:
     ValueError
         Naming what is allowed.
     """
+    if any(one.kind == "closed" for one in traffic.inside):
+        raise ValueError("holds closed traffic, which has no rate of its own and stands alone")
     if depth_of(traffic) > _DEEPEST:
         raise ValueError(f"holds traffic inside traffic more than {_DEEPEST} deep")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import simulator
-from simulator.demand import draw_demand, launch_times
+from simulator.demand import draw_demand, first_sends, launch_times
 from simulator.engines import compiled, reference
 from simulator.engines.tables import Demand, Run
 
@@ -21,7 +21,8 @@ def tables(engine: ModuleType, endpoint: dict[str, Any], **fields: Any) -> tuple
     scenario = simulator.load_scenario(given)
     name = endpoint["name"]
     demand = draw_demand(scenario, name)
-    run: Run = engine.simulate(scenario.pool(scenario.endpoint(name)), demand, launch_times(scenario, name))
+    pool = scenario.pool(scenario.endpoint(name))
+    run: Run = engine.simulate(pool, demand, launch_times(scenario, name), first_sends(scenario))
     return demand, run
 
 

@@ -71,7 +71,7 @@ def test_the_good_scenario_is_good(tmp_path: Path) -> None:
             "kind: poison",
             '3:17  traffic.kind: unknown kind "poison", one of: poisson, diurnal, profile, bursty, renewal, hawkes, '
             "sessions, batches, lognormal_cox, recorded, counts, flash_crowd, ramp, growth, periodic, superposition, "
-            'outage, burstier; did you mean "poisson"?',
+            'outage, burstier, closed; did you mean "poisson"?',
         ),
         (
             "service_time: 100ms",

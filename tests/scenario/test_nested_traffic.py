@@ -83,7 +83,7 @@ def test_nested_traffic_loads_and_fits_the_schema(tmp_path: Path) -> None:
             "kind: record",
             '16:20  traffic.parts[1].of.of.kind: unknown kind "record", one of: poisson, diurnal, profile, bursty, '
             "renewal, hawkes, sessions, batches, lognormal_cox, recorded, counts, flash_crowd, ramp, growth, periodic, "
-            'superposition, outage, burstier; did you mean "recorded"?',
+            'superposition, outage, burstier, closed; did you mean "recorded"?',
         ),
         # A key that is called like the kind it belongs to.
         ("growth: 8%", "growth: 8", "17:47  traffic.parts[2].growth: 8 has no unit; write 8%"),

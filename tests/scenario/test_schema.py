@@ -86,7 +86,7 @@ def test_what_is_required_is_required_in_both(key: str) -> None:
 def test_keys_of_whole_numbers_are_known() -> None:
     """Counts and MB of memory, not factors, rates and volumes."""
     assert {"replications", "seed", "max_concurrency", "provisioned_concurrency", "memory_size"} <= whole_keys()
-    assert {"initial_instance_count", "workers_per_instance", "queue_limit"} <= whole_keys()
+    assert {"initial_instance_count", "workers_per_instance", "queue_limit", "clients"} <= whole_keys()
     assert set() == {"mean_rate", "burst_factor", "cv", "volume_size", "name", "mean", "horizon"} & whole_keys()
 
 

@@ -11,6 +11,7 @@ from simulator.questions.advice.findings import Advice, Figure, Findings, exactl
 from simulator.scenario.model import Scenario
 from simulator.study.estimates import Value
 from simulator.study.results import Study
+from simulator.traffic import Closed
 
 #: Share of time without a request from which an instance counts as idle. Assumption.
 _IDLE: Final = 0.95
@@ -76,7 +77,12 @@ def _empty_hours(study: Study, name: str) -> float | None:
 
 
 def overloaded(facts: Findings, endpoint: Endpoint) -> Iterator[Advice]:
-    """Instances offered as much work as they have workers, or more: on the whole run, or in its busiest hour."""
+    """Instances offered as much work as they have workers, or more: on the whole run, or in its busiest hour.
+
+    Never under a closed population, which sends no more than is answered.
+    """
+    if isinstance(facts.scenario.traffic, Closed):
+        return
     if not isinstance(endpoint, RealTime) or not endpoint.initial_instance_count or endpoint.autoscaling is not None:
         return
     workers = endpoint.initial_instance_count * endpoint.workers_per_instance

@@ -28,6 +28,7 @@ from simulator.questions.breakeven import mean_rate, parse_growth
 from simulator.questions.crossover.flips import Crossover
 from simulator.questions.crossover.line import DIGITS, Line
 from simulator.questions.point import Point, is_better_low, known_measure
+from simulator.questions.rates import check_has_a_rate
 from simulator.questions.running import Runner, runner_of
 from simulator.scenario.loading import Source, read_source
 from simulator.scenario.model import DEFAULT_REPLICATIONS, Scenario
@@ -206,6 +207,7 @@ def planned(
     axis = None if over is None else _axis(over)
     alone = given if axis is None or needs_base else {**given, axis.path: axis.texts[0]}
     base = _whole(opened.scenario(alone), replications, seed)
+    check_has_a_rate(base, "a crossover")
     chosen = known_measure(measure, base)
     if not is_better_low(chosen):
         raise InputError(f"{measure} cannot be compared: less of it is not better; for example monthly_cost, p99")

@@ -15,6 +15,7 @@ from simulator.errors import InputError, Problem, ScenarioError
 from simulator.prices import items
 from simulator.questions.axis import read_axis
 from simulator.questions.plan.memory import ServiceByMemory, law_of
+from simulator.questions.rates import check_has_a_rate
 from simulator.scenario.finding import holds_assumptions
 from simulator.scenario.loading import Source
 from simulator.scenario.model import Scenario
@@ -133,6 +134,7 @@ def choice_of(source: Source, overrides: Mapping[str, Any], vary: Sequence[str] 
         If the scenario, its block or the options cannot be used.
     """
     base = source.scenario(overrides)
+    check_has_a_rate(base, "a plan")
     document = copy.deepcopy(source.document)
     apply_overrides(document, overrides)
     block = base.plan or PlanBlock()

@@ -16,6 +16,7 @@ from simulator.measures.cold_starts import HOURS, ColdStarts
 from simulator.measures.histogram import Histogram
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement, Objective
+from simulator.questions.rates import check_has_a_rate
 from simulator.questions.risk.fixes import Fix, Offer, fix_of, ping_fix
 from simulator.questions.risk.instead import Instead, Launching
 from simulator.questions.risk.ready import Judged, Least, all_met, below_limit, least_that
@@ -188,6 +189,7 @@ def risk(scenario: Scenario, run: Runner, endpoint: str | None = None) -> Risk:
     InputError
         If there is no such endpoint, or it is not serverless.
     """
+    check_has_a_rate(scenario, "risk")
     return _Course(scenario, _asked(scenario, endpoint), run).run()
 
 

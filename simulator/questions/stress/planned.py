@@ -12,6 +12,7 @@ from typing import Final
 
 from simulator.errors import InputError
 from simulator.measures.catalogue import MEASURES, Measure
+from simulator.questions.rates import check_has_a_rate
 from simulator.questions.stress.stresses import stresses_of
 from simulator.questions.stress.stressing import Stress
 from simulator.scenario.model import Scenario
@@ -134,6 +135,7 @@ def planned(
         If there is no objective, or a stress cannot be put on this scenario. One that cannot be for what the traffic
         is, and was not asked for by its name but stands in a set, is left out.
     """
+    check_has_a_rate(scenario, "a stress")
     if not scenario.objectives:
         raise InputError(
             f"scenario {scenario.name} has no objectives, so nothing in it can break; write for example objectives: "

@@ -13,6 +13,7 @@ from simulator.report.figures.plane import cost_against_latency
 from simulator.report.figures.tail import Limit, latency_tail
 from simulator.report.figures.timeline import Timeline, around, timeline
 from simulator.report.reading import Reading
+from simulator.traffic import Closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,14 +123,17 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
         if column in frame:
             later[name] = frame[column].to_numpy(kind)
     states = {name: frame[f"instances_{name}"].to_numpy(np.float64) for name in ("busy", "starting", "idle")}
-    expected = [
-        scenario.traffic.expected_count(float(start), float(start + length), scenario.clock) / length
-        for start, length in zip(start_s, seconds, strict=True)
-    ]
+    expected: NDArray[np.float64] | None = None
+    if not isinstance(scenario.traffic, Closed):  # how often its clients send is not known beforehand
+        rates = [
+            scenario.traffic.expected_count(float(start), float(start + length), scenario.clock) / length
+            for start, length in zip(start_s, seconds, strict=True)
+        ]
+        expected = np.array(rates, np.float64)
     return Timeline(
         starts_at=scenario.starts_at,
         lengths_s=seconds,
-        expected_rate=np.array(expected, np.float64),
+        expected_rate=expected,
         **counts,
         **states,
         **later,
