@@ -11,11 +11,27 @@ from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import NamedTuple
 
 from simulator.engines import reference
 
 #: Text, and what stands in its place.
 Change = tuple[str, str]
+
+
+class Fault(NamedTuple):
+    """What is wrong, in words; the text replaced and the text put in its place, and further such pairs."""
+
+    words: str
+    old: str
+    new: str
+    also: tuple[Change, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All that is replaced."""
+        return ((self.old, self.new), *self.also)
+
 
 _PACKAGE = reference.__name__
 _COPY = "faulty_reference"
