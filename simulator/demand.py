@@ -15,7 +15,6 @@ from simulator.distributions import (
     Sampler,
     SizeDistribution,
     TokenDistribution,
-    TokenPairs,
 )
 from simulator.distributions.tokens import Pairs
 from simulator.endpoints import BatchTransform, Endpoint, ManagedApi, OnDemand, autoscaling_of
@@ -262,15 +261,15 @@ class _Columns:
     def tokens(self) -> tuple[_Column, _Column]:
         """Tokens of requests and of their responses, however long these may become."""
         source = self._scenario.token_source()
-        if isinstance(source, Pairs):
+        if source == "traffic":
+            own = self._scenario.traffic.tokens
+            assert own is not None
             numbers = self._only(("tokens", ""), lambda: _Column(_Held(self._numbers()).take))
-            return _Made(source.tokens_in.__getitem__, numbers), _Made(source.tokens_out.__getitem__, numbers)
-        if isinstance(source, TokenPairs):
-            pairs, generator = source.pairs, self.streams.generator("tokens_in")
-            rows = self._only(
-                ("tokens", ""), lambda: _Column(lambda n: (generator.random(n) * len(pairs)).astype(np.int64))
-            )
-            return _Made(pairs.tokens_in.__getitem__, rows), _Made(pairs.tokens_out.__getitem__, rows)
+            return _Made(own.tokens_in.__getitem__, numbers), _Made(own.tokens_out.__getitem__, numbers)
+        if isinstance(source, Pairs):
+            generator, count = self.streams.generator("tokens_in"), len(source)
+            rows = self._only(("tokens", ""), lambda: _Column(lambda n: (generator.random(n) * count).astype(np.int64)))
+            return _Made(source.tokens_in.__getitem__, rows), _Made(source.tokens_out.__getitem__, rows)
         assert source is not None, "checked when the scenario was read"
         return self._whole("tokens_in", source[0]), self._whole("tokens_out", source[1])
 

@@ -136,6 +136,10 @@ class Pairs:
     def __hash__(self) -> int:
         return hash((self.digest, len(self)))
 
+    def ordered(self) -> Pairs:
+        """In order of tokens out, then of tokens in: a larger draw never gives a shorter response (coupling)."""
+        return self.rows(np.lexsort((self.tokens_in, self.tokens_out)))
+
     def rows(self, wanted: NDArray[np.int64] | list[int]) -> Pairs:
         """Some of them, in the order given."""
         return Pairs(self.tokens_in[wanted], self.tokens_out[wanted], self.digest)
@@ -182,9 +186,7 @@ class TokenPairs(BaseModel):
     @model_validator(mode="after")
     def _load(self, info: ValidationInfo) -> TokenPairs:
         if not hasattr(self, "_pairs"):
-            pairs = read_pairs(read_csv(self.file, folder_of(info)), self.tokens_in, self.tokens_out)
-            # In order of the response: a larger draw never gives a shorter one (coupling).
-            self._pairs = pairs.rows(np.lexsort((pairs.tokens_in, pairs.tokens_out)))
+            self._pairs = read_pairs(read_csv(self.file, folder_of(info)), self.tokens_in, self.tokens_out).ordered()
         return self
 
     @property

@@ -10,7 +10,9 @@ from simulator.scenario.schema import ASSUMPTION
 _NUMBER: Final[dict[str, Any]] = {"type": ["string", "number"]}
 #: Keys that name things.
 _NAMES: Final = frozenset({"kind"})
-_ENDPOINTS: Final = frozenset({"Serverless", "RealTime", "Asynchronous", "BatchTransform", "Function", "Container", "MultiModel"})
+_ENDPOINTS: Final = frozenset(
+    {"Serverless", "RealTime", "Asynchronous", "BatchTransform", "Function", "Container", "ManagedApi", "MultiModel"}
+)
 #: What stays outside when a value becomes one of several that are allowed.
 _ABOUT: Final = ("title", "description", "default")
 

@@ -237,7 +237,7 @@ def _tokens(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:
         yield ("model", "tokens"), f"is given beside {given[0]}; give one of them"
     elif given and scenario.traffic.tokens is not None:
         yield ("model", given[0]), "is given beside tokens of the traffic's recording; give one of them"
-    elif not given and isinstance(endpoint, ManagedApi) and scenario.traffic.tokens is None:
+    elif not given and isinstance(endpoint, ManagedApi) and scenario.token_source() is None:
         yield (
             ("model", "tokens_in"),
             f"missing: {endpoint.name} is priced by the token; give tokens_in and tokens_out, tokens of a file, or "

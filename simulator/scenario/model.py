@@ -283,12 +283,17 @@ class Scenario(BaseModel):
         assert own is not None, "checked when the scenario was read"
         return own
 
-    def token_source(self) -> tuple[TokenDistribution, TokenDistribution] | TokenPairs | Pairs | None:
-        """Where tokens come from: two distributions, pairs to draw from, those of the traffic; None if nowhere."""
+    def token_source(self) -> tuple[TokenDistribution, TokenDistribution] | Pairs | Literal["traffic"] | None:
+        """Where tokens come from: two distributions, pairs to draw from, or each request of the traffic has its own.
+
+        Of traffic that mixes or moves the requests of a recording their pairs are drawn from; None: from nowhere.
+        """
         model = self.model
         if model.tokens_in is not None and model.tokens_out is not None:
             return model.tokens_in, model.tokens_out
-        return model.tokens if model.tokens is not None else self.traffic.tokens
+        if model.tokens is not None:
+            return model.tokens.pairs
+        return "traffic" if self.traffic.tokens is not None else _pairs_inside(self.traffic)
 
     @property
     def run_length(self) -> RunLength:
@@ -418,6 +423,13 @@ def between_fields(problems: list[tuple[KeyPath, str]]) -> PydanticCustomError:
     """The error of a scenario whose fields are right one by one; each problem has its own path."""
     text = "; ".join(message for _, message in problems)
     return PydanticCustomError(BETWEEN_FIELDS, "{text}", {"text": text, "problems": problems})
+
+
+def _pairs_inside(traffic: Arrivals) -> Pairs | None:
+    """Pairs of the first recording with tokens that traffic is made of, in order; None if there is none."""
+    if traffic.tokens is not None:
+        return traffic.tokens.ordered()
+    return next((found for one in traffic.inside if (found := _pairs_inside(one)) is not None), None)
 
 
 def _file_digests(part: object) -> list[str]:

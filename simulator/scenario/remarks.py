@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.distributions.tokens import Pairs
 from simulator.endpoints import Container, Function, ManagedApi, Serverless
 from simulator.scenario.checks import largest
 from simulator.units import duration_text, size_text
@@ -26,6 +27,7 @@ def remarks_on(scenario: Scenario) -> list[str]:
         *_equal_service_times(scenario),
         *_short_service_times(scenario),
         *_payloads(scenario),
+        *_tokens(scenario),
         *_prices(scenario),
     ]
 
@@ -93,6 +95,16 @@ def _payloads(scenario: Scenario) -> Iterator[str]:
                 f"{name} (mean {size_text(mean)}) has no largest value: requests beyond the platform's limit are "
                 "simulated, the platform would refuse them."
             )
+
+
+def _tokens(scenario: Scenario) -> Iterator[str]:
+    """Recorded tokens that no longer belong to the requests that had them."""
+    counts = any(isinstance(one, ManagedApi) for one in scenario.endpoints)
+    if counts and scenario.model.tokens is None and isinstance(scenario.token_source(), Pairs):
+        yield (
+            f"Tokens are drawn from those of the recording, in pairs: {scenario.traffic.kind} traffic mixes or moves "
+            "its requests, and they no longer have their own."
+        )
 
 
 def _prices(scenario: Scenario) -> Iterator[str]:

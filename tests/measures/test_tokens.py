@@ -137,6 +137,25 @@ def test_pairs_stay_together(tmp_path: Path) -> None:
     assert counts.min() > 0.8 * len(demand) / len(ROWS)
 
 
+def test_traffic_that_mixes_a_recording_draws_its_pairs(tmp_path: Path) -> None:
+    """Beside other traffic requests no longer have their own tokens, but those of some row; the notes say so."""
+    parts = [recorded(tmp_path), {"kind": "poisson", "mean_rate": "1/s"}]
+    made = scenario({"kind": "superposition", "parts": parts}, max_tokens=1000)
+    demand = simulator.draw_demand(made, endpoint="api")
+    np.testing.assert_array_equal(demand.tokens_in, 10 * demand.tokens_out)
+    assert len(ROWS) == len(np.unique(demand.tokens_in))
+    assert any(note.startswith("Tokens are drawn") for note in made.notes())
+    assert not any(note.startswith("Tokens are drawn") for note in scenario(recorded(tmp_path)).notes())
+
+
+def test_bursts_leave_each_request_its_tokens(tmp_path: Path) -> None:
+    """Made burstier the same requests come in the same order at other times."""
+    bursts = {"kind": "burstier", "burst_factor": 3.0, "burst_share": "20%", "burst_length": "2m"}
+    demand = simulator.draw_demand(scenario({**bursts, "of": recorded(tmp_path)}), endpoint="api")
+    assert [a for _, a, _ in ROWS] == demand.tokens_in.tolist()
+    assert [at for at, _, _ in ROWS] != (demand.arrival_ns / S).tolist()
+
+
 def test_distributions_give_whole_numbers() -> None:
     """Constant in, uniform out: 7 tokens, and numbers from 10 to 20."""
     model = {"tokens_in": 7, "tokens_out": {"kind": "uniform", "low": 10, "high": 20}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -43,7 +44,10 @@ def figures(reading: Reading) -> Iterator[tuple[str, Figure]]:
     percentile = next((limit.measure.name for limit in limits if limit.share is not None), "p99")
     yield "cost-against-latency", _plane(reading, limits, percentile, month)
     for endpoint in reading.scenario.endpoints:
-        series = _series(reading, reading.study.timeline(endpoint.name))
+        frame = reading.study.timeline(endpoint.name)
+        series = _series(reading, frame)
+        if endpoint.kind == "managed_api":
+            series = _without_instances(series, frame)
         yield f"timeline-{endpoint.name}", timeline(endpoint.name, series, _most_instances(endpoint))
         if endpoint.name in stretches:
             part = around(series, *stretches[endpoint.name])
@@ -138,6 +142,12 @@ def _series(reading: Reading, frame: pd.DataFrame) -> Timeline:
         **states,
         **later,
     )
+
+
+def _without_instances(series: Timeline, frame: pd.DataFrame) -> Timeline:
+    """The series of a managed API, where requests in service are all that there is to be seen."""
+    in_service = frame["concurrency"].to_numpy(np.float64)
+    return replace(series, busy=None, starting=None, idle=None, waiting=None, in_service=in_service)
 
 
 def _most_instances(endpoint: Endpoint) -> float | None:

@@ -47,6 +47,8 @@ class Timeline:
         Requests in each period.
     throttled_attempts : ndarray of int64, shape (n,), or None
         Attempts turned away in each period; drawn where they are not the throttled requests.
+    in_service : ndarray of float64, shape (n,), or None
+        Requests in service, the mean over the period; drawn in place of instances where there are none.
     capacity, waiting : ndarray of float64, shape (n,), or None
         Instances that scaling wants, and requests that wait, the mean over the period; drawn where they are there, the
         waiting requests in a panel of their own.
@@ -65,6 +67,7 @@ class Timeline:
     timed_out: NDArray[np.int64] | None = None
     expired: NDArray[np.int64] | None = None
     throttled_attempts: NDArray[np.int64] | None = None
+    in_service: NDArray[np.float64] | None = None
     capacity: NDArray[np.float64] | None = None
     waiting: NDArray[np.float64] | None = None
     expected_rate: NDArray[np.float64] | None = None
@@ -125,7 +128,13 @@ def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> 
     rate.set_ylim(0, max(float(drawn.max()), 1e-9) * 1.12)
     rate.set_ylabel("arrivals [1/s]")
 
-    _stack(instances, series, when, together, capacity)
+    if series.in_service is None:
+        _stack(instances, series, when, together, capacity)
+    else:
+        values = _means(series.in_service, together)
+        instances.stairs(values, when, fill=True, color=_STATES[0][1], linewidth=0)
+        instances.set_ylim(0, max(float(values.max()), 1e-9) * 1.15)
+        instances.set_ylabel("requests in service")
     if series.waiting is not None:
         waiting = _means(series.waiting, together)
         others[0].stairs(waiting, when, baseline=None, color=style.look(0).colour, linewidth=1.1)
@@ -137,8 +146,9 @@ def timeline(endpoint: str, series: Timeline, capacity: float | None = None) -> 
     for axes in panels:
         axes.set_xlim(when[0], when[-1])
         axes.grid(axis="y", color=style.FAINT, linewidth=0.8)
+    shown = "instances" if series.in_service is None else "requests in service"
     style.headline(
-        figure, f"One replication of {endpoint}", f"rates and instances in steps of {_words(series, together)}"
+        figure, f"One replication of {endpoint}", f"rates and {shown} in steps of {_words(series, together)}"
     )
     return figure
 
