@@ -111,3 +111,21 @@ def test_dropping_the_start_is_said_in_the_report() -> None:
     notes = " ".join(found.notes())
     assert "All clients send their first request at time 0" in notes
     assert "The first 10s of each replication (initial_transient) count in no measure" in notes
+
+
+def test_a_closed_test_does_not_show_the_tail_of_open_traffic() -> None:
+    """Eight clients on four workers wait for one service at most; open traffic of the same rate waits far longer."""
+    endpoint = {
+        "name": "m5",
+        "kind": "real_time",
+        "instance_type": "ml.m5.xlarge",
+        "workers_per_instance": 4,
+        "routing": "central_queue",
+    }
+    closed = study(
+        clients(8, {"kind": "exponential", "mean": "250ms"}), "250ms", [endpoint], horizon="20m", replications=5
+    )
+    rate = float(column(closed, "m5", "requests").mean()) / 1200
+    open_ = study({"kind": "poisson", "mean_rate": f"{rate}/s"}, "250ms", [endpoint], horizon="20m", replications=5)
+    assert max(column(closed, "m5", "latency_max_ms")) <= 500.0
+    assert column(open_, "m5", "latency_p99_ms").min() > 2 * column(closed, "m5", "latency_p99_ms").max()

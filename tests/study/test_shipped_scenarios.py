@@ -17,6 +17,7 @@ HORIZONS = {
     "azure-functions-bursty-day": "6h",
     "azure-llm-code-hour": "20m",
     "chat-embed-diurnal": "1h",
+    "closed-load-test": "10m",
     "flash-crowd": "1h",
     "fleet-azure-functions": "1m",
     "function-or-container": "20m",
