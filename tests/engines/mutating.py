@@ -82,8 +82,10 @@ def engine_with(*changes: Change) -> ModuleType:
         assert 1 == sum(source.count(old) for source in SOURCES.values()), f"{old!r} must occur once"
     changed = {}
     for name, source in SOURCES.items():
-        for old, new in changes:
-            source = source.replace(old, new)
+        for number, (old, _) in enumerate(changes):  # first all out, so that nothing put in is replaced again
+            source = source.replace(old, f"\0{number}\0")
+        for number, (_, new) in enumerate(changes):
+            source = source.replace(f"\0{number}\0", new)
         changed[name.replace(_PACKAGE, _COPY)] = source.replace(_PACKAGE, _COPY)
     finder = _Sources(changed)
     sys.meta_path.insert(0, finder)
