@@ -8,10 +8,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from simulator.engines import compiled, reference
+from simulator.engines.clients import Retries
 from simulator.engines.tables import NONE, Outcome, Reason, Run
 from tests.engines import cases, later_cases
 from tests.engines.later_cases import Later
@@ -117,6 +119,16 @@ def test_longer(kind: str) -> None:
     is_launching, scales = kind == "launching", kind == "scaling"
     drawn = later_cases.seeded(SEED + 6, 15, launches=is_launching, scales=scales, most_requests=600)
     assert_all_agree(drawn, COMPLETED)
+
+
+@pytest.mark.parametrize("kind", ["launching", "standing", "scaling"])
+def test_attempts_that_would_never_come(kind: str) -> None:
+    """80 cases in which a client waits for centuries before it tries again, and would then wait for ever: it does not."""
+    drawn = later_cases.seeded(SEED + 8, 80, launches=kind == "launching", scales=kind == "scaling")
+    retries = Retries(attempts=3, base_ns=2**62, jitter=False, after_timeout=True)
+    late = (replace(later, pool=replace(later.pool, retries=retries)) for later in drawn)
+    counts = assert_all_agree(late, COMPLETED)
+    assert counts["tries"] > 0
 
 
 @pytest.mark.slow

@@ -55,12 +55,18 @@ def send_next(rules: Rules, rows: Rows, state: State, number: int, ended_ns: int
 
 
 @rule
-def try_again(rules: Rules, state: State, number: int, attempt: int, at_ns: int, bad_ns: int) -> int:
+def next_try_ns(rules: Rules, outcome: int, number: int, attempt: int, bad_ns: int) -> int:
+    """When the next attempt is made after one that ended like this, `FOREVER` if none ever is."""
+    if not tries_again(rules.retrying, outcome, attempt):
+        return FOREVER
+    return next_attempt_ns(rules.retrying, rules.retry_key, number, attempt, bad_ns)
+
+
+@rule
+def try_again(state: State, number: int, attempt: int, at_ns: int, next_ns: int) -> int:
     """The new row of `tries`, with the next attempt entered; how this one ended is still to be written."""
     counts, tries = state.counts, state.tries
-    next_ns = next_attempt_ns(rules.retrying, rules.retry_key, number, attempt, bad_ns)
-    if next_ns < FOREVER:
-        counts[MOMENTS] = add_moment(state.moments, counts[MOMENTS], next_ns, RETRY, number, 0, attempt + 1)
+    counts[MOMENTS] = add_moment(state.moments, counts[MOMENTS], next_ns, RETRY, number, 0, attempt + 1)
     row = counts[TRIES]
     tries[row, TRIED] = number
     tries[row, TRY_ATTEMPT] = attempt
@@ -87,9 +93,10 @@ def end_attempt(
 ) -> None:
     """Write how an attempt ends: it ends its request, or is made again."""
     ended_ns = at_ns if outcome == _THROTTLED else response_ns
-    if tries_again(rules.retrying, outcome, attempt):
+    next_ns = next_try_ns(rules, outcome, number, attempt, ended_ns)
+    if next_ns < FOREVER:
         table = state.tries
-        row = try_again(rules, state, number, attempt, at_ns, ended_ns)
+        row = try_again(state, number, attempt, at_ns, next_ns)
     else:
         if rules.is_closed:
             had_ns = plus(ended_ns, rules.overhead_ns) if outcome == _COMPLETED else ended_ns
@@ -113,10 +120,12 @@ def end_while_it_waits(
 
     `NONE` if no other follows: in a closed population the client then thinks already.
     """
-    if not tries_again(rules.retrying, _TIMED_OUT, attempt):
-        send_next(rules, rows, state, number, limit_ns)
+    next_ns = next_try_ns(rules, _TIMED_OUT, number, attempt, limit_ns)
+    if next_ns == FOREVER:
+        if rules.is_closed:
+            send_next(rules, rows, state, number, limit_ns)
         return _NONE
-    row = try_again(rules, state, number, attempt, at_ns, limit_ns)
+    row = try_again(state, number, attempt, at_ns, next_ns)
     state.ends[number - state.counts[FIRST], OPEN] += 1
     tries = state.tries
     tries[row, OUTCOME] = _TIMED_OUT
