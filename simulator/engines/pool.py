@@ -311,8 +311,10 @@ class Pool:
             problems.append("models do not go with other rules of queues and instances, or a closed population")
         if self.jobs:
             foreign = self._given(*of_queues[:1], *of_queues[2:], "retries", "patience", "population", "on_give_up")
-            if self.standing or not self.waits_for_capacity or foreign:
-                problems.append("jobs need a central queue that waits for capacity, and patient clients")
+            if self.standing or not self.waits_for_capacity or foreign or self.timeout_from is not TimeoutFrom.START:
+                problems.append(
+                    "jobs need a central queue that waits for capacity, patient clients, and a timeout from the start"
+                )
         return problems
 
     def _given(self, *names: str) -> list[str]:

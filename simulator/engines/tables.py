@@ -221,7 +221,8 @@ class Requests:
     start_ns, response_ns, release_ns : ndarray of int64, shape (n,)
         Start of service; when the client has its answer or failure; when the place is free again. [ns]
     instance : ndarray of int64, shape (n,)
-        Number of the instance whose place took the request; below `Pool.standing`: a standing one.
+        Number of the instance whose place took the request; below `Pool.standing`, or one of
+        `Settled.standing_numbers`: a standing one.
     is_cold : ndarray of bool, shape (n,)
         An instance was launched for this request, also where the launch failed.
     """

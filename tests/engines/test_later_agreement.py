@@ -123,7 +123,7 @@ def test_longer(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["launching", "standing", "scaling"])
 def test_attempts_that_would_never_come(kind: str) -> None:
-    """80 cases in which a client waits for centuries before it tries again, and would then wait for ever: it does not."""
+    """80 cases in which a client tries again after centuries, and then would for ever: that attempt is none."""
     drawn = later_cases.seeded(SEED + 8, 80, launches=kind == "launching", scales=kind == "scaling")
     retries = Retries(attempts=3, base_ns=2**62, jitter=False, after_timeout=True)
     late = (replace(later, pool=replace(later.pool, retries=retries)) for later in drawn)
