@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 
-from simulator.engines.clients import Retries, jitter_draw, mixed, retry_delay_ns
+from simulator.engines.clients import Population, Retries, jitter_draw, mixed, retry_delay_ns
 from simulator.engines.pool import AtLimit, Batching, Bucket, OnTimeout, Pool, Routing, TimeoutFrom, WaitingRequests
-from simulator.engines.scaling import Metric, Scaling, ScheduledAction, TargetTracking
+from simulator.engines.scaling import Metric, Missing, Scaling, ScheduledAction, TargetTracking
+from simulator.engines.served_otherwise import Jobs, Models, Quota
 from simulator.units import FOREVER
 
 
@@ -87,3 +89,55 @@ def test_jitter_draws_are_uniform_and_of_their_own() -> None:
     assert 10_000 == len(set(draws))
     assert abs(sum(draws) / 10_000 - 0.5) < 4 * math.sqrt(1 / 12 / 10_000)
     assert all(0.0 <= draw < 1.0 for draw in draws)
+
+
+def test_what_serves_otherwise_stands_alone() -> None:
+    """Quotas, jobs, shared models and closed populations go only with what the model has rules for."""
+    quota = Quota(requests_per_minute=10, tokens_per_minute=FOREVER, max_tokens=5)
+    central = {"routing": Routing.CENTRAL_QUEUE, "timeout_from": TimeoutFrom.START}
+    assert not standing(standing=1, quota=quota).is_plain
+    with pytest.raises(ValueError, match=r"quota needs one standing instance"):
+        standing(quota=quota)
+    with pytest.raises(ValueError, match=r"models and routing BY_MODEL need each other"):
+        standing(models=Models((1,), (0,), (0,), memory_bytes=1))
+    with pytest.raises(ValueError, match=r"models do not go with other rules"):
+        standing(routing=Routing.BY_MODEL, cores=2, models=Models((1,), (0,), (0,), memory_bytes=1))
+    assert not standing(standing=0, waits_for_capacity=True, jobs=Jobs(0, 5, 1), **central).is_plain
+    for wrong in ({"standing": 1}, {"retries": Retries(2, 1)}, {"timeout_from": TimeoutFrom.ARRIVAL}):
+        with pytest.raises(ValueError, match=r"jobs need a central queue that waits for capacity"):
+            standing(**{"standing": 0, "waits_for_capacity": True, "jobs": Jobs(0, 5, 1), **central, **wrong})
+    assert not launching(population=Population(until_ns=9)).is_plain
+
+
+def test_provisioned_instances_scale_by_their_own_metrics() -> None:
+    """At most max_concurrency, one place each, and no metric of instances with queues."""
+    own = TargetTracking(Metric.PROVISIONED_UTILIZATION_MAXIMUM, 0.7, missing=Missing.ZERO)
+    assert not launching(scaling=Scaling(0, 4, FOREVER, (own,))).is_plain
+    with pytest.raises(ValueError, match=r"scaling up to 4 is above max_concurrency, 3"):
+        launching(max_concurrency=3, scaling=Scaling(0, 4, FOREVER, (own,)))
+    with pytest.raises(ValueError, match=r"scaling of a pool that launches needs one place"):
+        launching(at_limit=AtLimit.QUEUE, scaling=Scaling(0, 4, FOREVER))
+    with pytest.raises(ValueError, match=r"metric BACKLOG_PER_INSTANCE is not one of this kind"):
+        launching(scaling=Scaling(0, 4, FOREVER, (TargetTracking(Metric.BACKLOG_PER_INSTANCE, 2.0),)))
+    with pytest.raises(ValueError, match=r"metric PROVISIONED_UTILIZATION_MAXIMUM is not one of this kind"):
+        standing(scaling=Scaling(0, 4, FOREVER, (own,)))
+    with pytest.raises(ValueError, match=r"missing ZERO needs a metric of provisioned instances"):
+        Scaling(0, 4, FOREVER, (TargetTracking(Metric.BACKLOG_PER_INSTANCE, 2.0, missing=Missing.ZERO),))
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: Quota(0, 5, 5), "requests_per_minute is 0, must be 1 to 100000000 or for ever"),
+        (lambda: Quota(5, 5, 0), "max_tokens is 0 and burndown 1"),
+        (lambda: Models((1, 2), (0,), (0, 0), 5), "one entry for each model"),
+        (lambda: Models((0,), (0,), (0,), 5), "sizes must be 1 or more"),
+        (lambda: Models((1,), (0,), (0,), 5, disk_bytes=4), "memory_bytes must be 1 to disk_bytes"),
+        (lambda: Jobs(0, 0, 1), "interval_ns and instances 1 or more"),
+        (lambda: Population(-1), "both must be 0 or more"),
+    ],
+)
+def test_values_out_of_range_are_refused(make: Callable[[], object], problem: str) -> None:
+    """Each with one message."""
+    with pytest.raises(ValueError, match=problem):
+        make()
