@@ -20,6 +20,7 @@ HORIZONS = {
     "closed-load-test": "10m",
     "flash-crowd": "1h",
     "fleet-azure-functions": "1m",
+    "fleet-one-for-all": "5m",
     "function-or-container": "20m",
     "growing-document-reader": "3h",
     "managed-or-hosted-llm": "10m",
