@@ -20,6 +20,7 @@ from simulator.demand import BLOCK, draw_demand
 from simulator.engines.tables import Demand
 from simulator.measures.bill import bill
 from simulator.measures.measured import Measured
+from simulator.questions.fleet.replication import fleet_record, measured_of_all, measured_under_limit
 from simulator.scenario.model import Scenario
 from simulator.study.replicate import Task, replicate
 from simulator.units import to_ns
@@ -34,6 +35,9 @@ from tests.benchmarks.workloads import (
     Workload,
     autoscaling,
     central_queue,
+    closed_population,
+    fleet,
+    multi_model,
     on_demand,
     random_routing,
     retrying,
@@ -239,3 +243,42 @@ def test_without_a_rival(table: Table, workload: Workload) -> None:
     took = best_of({OURS: lambda: end_to_end(scenario).requests, DRAWS: lambda: draws(n)}, repeats=3)
     speeds = {name: count / time_s for name, (count, time_s) in took.items()}
     table.longer(workload.title, speeds[OURS], DRAWS, speeds[DRAWS], None)
+
+
+def test_a_closed_population(table: Table) -> None:
+    """Clients that wait for their answers: Little's law holds of what is counted, speed next to the draws alone."""
+    workload = closed_population()
+    scenario = workload.scenario(REQUESTS)
+    measured = end_to_end(scenario)
+    n = measured.requests
+    clients_ns = measured.latency_ns + n * 1.5e9
+    assert 400 == pytest.approx(clients_ns / measured.span_ns, rel=0.01)
+    draws = partial(draws_alone, workload.rate, lognormal=True, routing=True)
+    took = best_of({OURS: lambda: end_to_end(scenario).requests, DRAWS: lambda: draws(n)}, repeats=3)
+    speeds = {name: count / time_s for name, (count, time_s) in took.items()}
+    table.longer(workload.title, speeds[OURS], DRAWS, speeds[DRAWS], None)
+
+
+def test_many_models_together(table: Table) -> None:
+    """100 models on one multi-model endpoint, and at endpoints of their own whose account's limit binds."""
+    shared = fleet(multi_model(), REQUESTS / 2)
+    serverless = {**on_demand(8).endpoint, "platform": "sagemaker", "max_concurrency": 200}
+    limited = fleet(serverless, REQUESTS / 2, account_concurrency=40)
+    draws = partial(draws_alone, 32 / MEAN_SERVICE_S, lognormal=True, routing=True)
+
+    def of_shared() -> int:
+        whole = measured_of_all(fleet_record(shared, REPLICATION), "it")
+        assert whole is not None
+        assert whole.cold_starts > 100
+        return whole.requests
+
+    def under_limit() -> int:
+        record = fleet_record(limited, REPLICATION)
+        assert measured_under_limit(record, "model-1", "it") is not None
+        return int(record.traffic["requests"])
+
+    for title, ours in (("100 models, multi-model endpoint", of_shared), ("100 models, account's limit", under_limit)):
+        count = ours()
+        took = best_of({OURS: ours, DRAWS: partial(draws, count)}, repeats=3)
+        speeds = {name: found / time_s for name, (found, time_s) in took.items()}
+        table.longer(title, speeds[OURS], DRAWS, speeds[DRAWS], None)

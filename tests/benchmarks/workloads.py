@@ -282,4 +282,95 @@ def without_rival() -> list[Workload]:
             {**instances, "routing": "central_queue", "queue_limit": "none", "invocation_timeout": "none"},
             others={"clients": {"patience": {"kind": "exponential", "mean": "500ms"}}},
         ),
+        Workload(
+            "provisioned concurrency, tracking",
+            WAVE_RATE,
+            LOGNORMAL,
+            {
+                "kind": "serverless",
+                "platform": "generic",
+                "memory_size": "4096MB",
+                "max_concurrency": 100,
+                "provisioned_concurrency": 20,
+                "idle_timeout": f"{IDLE_TIMEOUT_S}s",
+                "autoscaling": {
+                    "max_capacity": 80,
+                    "policies": [{"kind": "target_tracking", "target": 0.7, "statistic": "maximum"}],
+                },
+            },
+            waves(),
+        ),
+        Workload(
+            "managed API, quotas, retries",
+            rate,
+            LOGNORMAL,
+            {
+                "kind": "managed_api",
+                "model_id": "meta.llama3-1-8b",
+                "requests_per_minute": "none",
+                "tokens_per_minute": round(60 * rate * 1_200),
+                "max_tokens": 500,
+                "time_per_output_token": "1ms",
+            },
+            others={
+                "prices": {"base": ["aws/us-east-1/2026-11", "bedrock/us-east-1/2026-11"]},
+                "model": {
+                    "service_time": LOGNORMAL,
+                    "tokens_in": {"kind": "lognormal", "mean": 1_000, "cv": 1.0},
+                    "tokens_out": {"kind": "lognormal", "mean": 200, "cv": 0.5},
+                },
+                "clients": {"retries": {}},
+            },
+        ),
+        Workload(
+            "batch transform, hourly jobs",
+            rate,
+            LOGNORMAL,
+            {
+                "kind": "batch_transform",
+                "instance_type": "ml.m5.xlarge",
+                "instance_count": 8,
+                "max_concurrent_transforms": 8,
+                "starts_at": "00:30",
+                "every": "1h",
+            },
+        ),
     ]
+
+
+def closed_population() -> Workload:
+    """400 clients at 16 instances of 4 workers: half of them think, the others wait or are served."""
+    return Workload(
+        "closed population of 400",
+        400 / (2 * MEAN_SERVICE_S + 1.5),
+        LOGNORMAL,
+        {
+            "kind": "real_time",
+            "instance_type": "ml.m5.xlarge",
+            "initial_instance_count": INSTANCES,
+            "workers_per_instance": WORKERS,
+            "routing": "least_outstanding_requests",
+            "queue_limit": "none",
+            "invocation_timeout": "none",
+        },
+        {"kind": "closed", "clients": 400, "think_time": {"kind": "exponential", "mean": "1.5s"}},
+    )
+
+
+def fleet(endpoint: dict[str, Any], requests: float, **block: Any) -> Scenario:
+    """100 models by Zipf's law at one endpoint, alone or together."""
+    rate = 32 / MEAN_SERVICE_S
+    others = {"fleet": {"models": 100, "zipf": 1.0, "memory": "200MB", **block}}
+    return Workload("many models", rate, LOGNORMAL, endpoint, others=others).scenario(requests)
+
+
+def multi_model() -> dict[str, Any]:
+    """Room for half of 100 models on each of 12 instances of 4 workers."""
+    return {
+        "kind": "multi_model",
+        "instance_type": "ml.m5.xlarge",
+        "initial_instance_count": 12,
+        "workers_per_instance": WORKERS,
+        "model_memory": "10GB",
+        "load_per_second": "20GB",
+    }
