@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from simulator.cli import open_loop
 from simulator.cli.errors import INTERRUPTED, NOT_MET, UNDECIDED
 from simulator.cli.options import output_option
 from simulator.cli.simulating import Simulating, at_most, simulating_options, studies
@@ -45,13 +46,16 @@ _OPTIONS = (
     output_option,
     click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file."),
     click.option("--require", metavar="ENDPOINT", help="Exit code 3 unless this endpoint meets all objectives."),
+    click.option(
+        "--no-open-loop", is_flag=True, help="Of closed traffic: without open traffic of the same rate beside it."
+    ),
     click.option("--strict", is_flag=True, help="Exit code 4 if it is undecided whether objectives are met."),
     click.option("-v", "--verbose", is_flag=True, help="Also the lines of the bill."),
 )
 
 
 def answering_options(function: Function) -> Function:
-    """All options of a run; the function gets the fields of `Simulating` and of `Wishes`, and `overrides`."""
+    """All options of a run; the function gets the fields of `Simulating` and `Wishes`, `no_open_loop`, `overrides`."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
@@ -68,10 +72,13 @@ def answer(ctx: click.Context, scenario: Scenario, options: dict[str, Any]) -> N
         Those of `answering_options`.
     """
     simulating = Simulating.taken_from(options)
+    no_open_loop = options.pop("no_open_loop")
     wishes = Wishes(**{one.name: options.pop(one.name) for one in fields(Wishes)})
     if wishes.require is not None:
         scenario.endpoint(wishes.require)
     (study,) = studies([scenario], simulating)
+    found = study if no_open_loop else open_loop.beside(study, simulating)
+    study = study if found is None else found
     put(_formatted(study, wishes.output, wishes.verbose), wishes.out, quiet=simulating.quiet)
     if not simulating.no_results:
         folder = _save(study, simulating.results)
@@ -83,6 +90,10 @@ def answer(ctx: click.Context, scenario: Scenario, options: dict[str, Any]) -> N
         kept = "" if simulating.no_results else "; the same command goes on from there"
         count = f"{Reading(study).finished} of {at_most([scenario])}{study.requested}"
         click.echo(f"interrupted: {count} replications are finished{kept}", err=True)
+        ctx.exit(INTERRUPTED)
+    if found is None:
+        kept = "" if simulating.no_results else "; the same command goes on from there"
+        click.echo(f"interrupted: open traffic beside the clients is left out{kept}", err=True)
         ctx.exit(INTERRUPTED)
     ctx.exit(exit_code(study, wishes.require, wishes.strict))
 

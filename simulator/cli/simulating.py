@@ -131,26 +131,37 @@ def studies(scenarios: Sequence[Scenario], simulating: Simulating, *, tells: boo
     tells : bool
         Whether to say what is there already.
     """
+    try:
+        return simulated(scenarios, simulating, tells=tells)
+    except KeyboardInterrupt:
+        click.echo("interrupted before a replication was finished", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def simulated(scenarios: Sequence[Scenario], simulating: Simulating, *, tells: bool = True) -> list[Study]:
+    """The same as `studies`.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it was interrupted before any replication had finished.
+    """
     from simulator.cli.progress import progress
     from simulator.study.run import asked, run_all
 
     scenarios = [asked(one, simulating.replications, simulating.seed) for one in scenarios]
     if tells and not simulating.no_results and not simulating.quiet:
         _tell_what_is_there(scenarios, simulating)
-    try:
-        with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
-            return run_all(
-                scenarios,
-                engine=simulating.engine,
-                jobs=simulating.jobs,
-                cluster=simulating.cluster,
-                progress=report,
-                results=None if simulating.no_results else simulating.results,
-                resume=simulating.resume,
-            )
-    except KeyboardInterrupt:
-        click.echo("interrupted before a replication was finished", err=True)
-        raise click.exceptions.Exit(INTERRUPTED) from None
+    with progress(quiet=simulating.quiet, no_color=simulating.no_color) as report:
+        return run_all(
+            scenarios,
+            engine=simulating.engine,
+            jobs=simulating.jobs,
+            cluster=simulating.cluster,
+            progress=report,
+            results=None if simulating.no_results else simulating.results,
+            resume=simulating.resume,
+        )
 
 
 def at_most(scenarios: Sequence[Scenario]) -> str:

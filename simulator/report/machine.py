@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.report import advice, month, precision, provisioned, reaction, uncertain
+from simulator.report import advice, month, open_loop, precision, provisioned, reaction, uncertain
 from simulator.report.reading import Reading, estimate_of, number, records
 from simulator.report.sections import Section, Sentences, Table, sections
 from simulator.report.verdict import answer
@@ -80,6 +80,7 @@ def facts(study: Study) -> dict[str, Any]:
         "months": None if reading.months is None else month.facts(reading.months),
         "reaction": reaction.facts(reading),
         **({"provisioned": provisioned.facts(reading)} if provisioned.scaled(study.scenario) else {}),
+        **({"open_loop": open_loop.facts(reading)} if open_loop.endpoints(reading) else {}),
         "uncertain": uncertain.facts(reading) if study.scenario.assumed else None,
         "traffic": [{name: _plain(value) for name, value in row.items()} for row in records(study.traffic())],
         "bill_lines": [{name: _plain(value) for name, value in row.items()} for row in reading.bill_lines],

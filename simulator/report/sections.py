@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measures.intervals import Estimate, none_of
-from simulator.report import advice, checks, jobs, month, provisioned, reaction, tokens, uncertain
+from simulator.report import advice, checks, jobs, month, open_loop, provisioned, reaction, tokens, uncertain
 from simulator.report.numbers import significant, with_interval
 from simulator.report.precision import is_unresolved, sentence
 from simulator.report.reading import Reading, estimate_of, in_words, line_in_words, number, records
@@ -101,6 +101,7 @@ def sections(reading: Reading, found: Answer, *, verbose: bool = False) -> Itera
         yield Table(title, uncertain.columns(), uncertain.rows(reading), uncertain.remark(reading))
     yield latencies(reading)
     yield requests(reading)
+    yield from beside_open_traffic(reading)
     yield from counted_tokens(reading)
     if jobs.endpoints(reading):
         yield Table("Jobs", jobs.COLUMNS, jobs.rows(reading), jobs.remark())
@@ -217,6 +218,14 @@ def _share(reading: Reading, endpoint: Endpoint, measure: str) -> str:
     if measure == "attempts_per_request":
         return with_interval(estimate)
     return _NONE_SEEN if measure.endswith("fraction") and estimate.value == 0 else reading.text(endpoint.name, measure)
+
+
+def beside_open_traffic(reading: Reading) -> Iterator[Section]:
+    """What a closed population does not show, if the open loop was simulated beside it."""
+    rows = open_loop.rows(reading)
+    if rows:
+        yield Table(open_loop.TITLE, open_loop.COLUMNS, rows, open_loop.remark(reading))
+        yield Sentences(open_loop.FINDINGS, tuple(open_loop.findings(reading)))
 
 
 def counted_tokens(reading: Reading) -> Iterator[Table]:

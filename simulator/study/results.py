@@ -17,6 +17,7 @@ from simulator.scenario.model import Scenario
 from simulator.study.estimates import Sample, level_of, measures_of, sample_of
 from simulator.study.journal import digest_of
 from simulator.study.manifest import study_digest
+from simulator.study.open_loop import OpenLoop
 from simulator.study.precision import PrecisionState, found, reported
 from simulator.study.replicate import Record, levels_of, objectives_of
 
@@ -41,11 +42,14 @@ class Study:
         Which engine simulated it; the results do not depend on it.
     records : tuple of Record
         Of the replications that finished, in order of number.
+    open_loop : OpenLoop or None
+        Beside a closed population, if it was asked for (`questions.open_loop`).
     """
 
     scenario: Scenario
     engine: str
     records: tuple[Record, ...]
+    open_loop: OpenLoop | None = None
 
     @property
     def seed(self) -> int:

@@ -1,7 +1,8 @@
 """The folder of a study: files written whole or not at all, and read back to an equal study.
 
 ``manifest.json`` says what the folder holds, ``records.jsonl`` has a line of whole numbers for each replication that
-finished (`study.journal`). These two are read back; the other files are made from them for people and other programs.
+finished (`study.journal`). These two are read back, and ``open-loop.json`` beside a closed population; the other files
+are made from them for people and other programs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +23,7 @@ from simulator.scenario.loading import load_scenario
 from simulator.study.folder import cannot_be_written, held
 from simulator.study.journal import RECORDS, count_records, lines_of, read_records
 from simulator.study.manifest import MANIFEST, manifest_of, manifest_text, read_manifest, study_folder
+from simulator.study.open_loop import OPEN_LOOP, read_open_loop
 from simulator.study.results import Study
 
 if TYPE_CHECKING:
@@ -65,11 +69,15 @@ def save_study(study: Study, results: Path, also: Mapping[str, bytes] | None = N
         "timeline.csv": _csv(_timelines(study)),
         **({"assumptions.csv": _csv(study.assumptions_drawn())} if study.scenario.assumed else {}),
         "summary.json": _json(summary_facts(study)),
+        **({} if study.open_loop is None else {OPEN_LOOP: study.open_loop.content()}),
         **(also or {}),
         # Last, because it names the replications that the others are made from.
         MANIFEST: manifest_text({**manifest_of(study.scenario, study.engine, folder), **state}),
     }
     with held(folder):
+        if study.open_loop is None:
+            with suppress(OSError):  # what stays behind stands beside other results, and is passed over
+                (folder / OPEN_LOOP).unlink()
         for name, content in files.items():
             path = folder / name
             try:
@@ -109,7 +117,10 @@ def load_study(path: str | os.PathLike[str]) -> Study:
     records = found.records
     if finished is not None and finished != sorted(records):
         raise StudyError(f"{folder}: is damaged (records and manifest do not go together)")
-    return Study(scenario, engine, tuple(records[number] for number in sorted(records)))
+    study = Study(scenario, engine, tuple(records[number] for number in sorted(records)))
+    if not (folder / OPEN_LOOP).exists():
+        return study
+    return replace(study, open_loop=read_open_loop(folder / OPEN_LOOP, study.results_digest()))
 
 
 def summary_facts(study: Study) -> dict[str, Any]:
@@ -145,6 +156,7 @@ def summary_facts(study: Study) -> dict[str, Any]:
         "assumptions": study.assumptions(),
         "prices": study.price_remarks(),
         "notes": study.notes(),
+        **({} if study.open_loop is None else {"open_loop": study.open_loop.facts()}),
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.measures.catalogue import Kind
-from simulator.report import reaction
+from simulator.report import open_loop, reaction
 from simulator.report.figures.cost import CostLine, monthly_cost
 from simulator.report.figures.plane import cost_against_latency
 from simulator.report.figures.tail import Limit, latency_tail
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.endpoints import Endpoint
+    from simulator.measures.histogram import Histogram
     from simulator.measures.intervals import Estimate
     from simulator.measures.objectives import Objective
 
@@ -34,6 +35,8 @@ _SMALL_PART: Final = 4
 def figures(reading: Reading) -> Iterator[tuple[str, Figure]]:
     """File name without its ending, and figure: cost, latency tail, cost against latency, a timeline an endpoint.
 
+    Of a closed population the tail of each endpoint beside that under open traffic, if there is one.
+
     Where an endpoint was short of capacity for a small part of its timeline, that part once more.
     """
     stretches = reaction.stretches(reading)
@@ -41,6 +44,10 @@ def figures(reading: Reading) -> Iterator[tuple[str, Figure]]:
     month = f"{reading.scenario.month / 3600:g} h"
     yield "cost", monthly_cost(_bills(reading), _monthly(reading), _cost_limit(limits), month)
     yield "latency-tail", latency_tail(_histograms(reading), _tail_limits(limits))
+    for one in open_loop.endpoints(reading):
+        histograms = (reading.study.histogram(one.endpoint), one.latencies)
+        curves = dict(zip(open_loop.labels(reading, one), map(_dense, histograms), strict=True))
+        yield f"open-loop-{one.endpoint}", latency_tail(curves, _tail_limits(limits), open_loop.headline(reading, one))
     percentile = next((limit.measure.name for limit in limits if limit.share is not None), "p99")
     yield "cost-against-latency", _plane(reading, limits, percentile, month)
     for endpoint in reading.scenario.endpoints:
@@ -92,16 +99,16 @@ def _bills(reading: Reading) -> dict[str, list[CostLine]]:
 
 
 def _histograms(reading: Reading) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    return {name: _dense(reading.study.histogram(name)) for name in reading.endpoints}
+
+
+def _dense(histogram: Histogram) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Edges of all bins [ms], and the counts between them."""
     from simulator.measures.histogram import BINS, edges_ns
 
-    edges_ms = edges_ns() / 1e6
-    found = {}
-    for name in reading.endpoints:
-        histogram = reading.study.histogram(name)
-        dense = np.zeros(BINS, np.int64)
-        dense[histogram.bins] = histogram.counts
-        found[name] = (edges_ms, dense)
-    return found
+    dense = np.zeros(BINS, np.int64)
+    dense[histogram.bins] = histogram.counts
+    return edges_ns() / 1e6, dense
 
 
 def _plane(reading: Reading, limits: list[Objective], percentile: str, month: str) -> Figure:

@@ -67,7 +67,9 @@ def survival(edges_ms: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[
 
 @style.drawn
 def latency_tail(
-    histograms: Mapping[str, tuple[NDArray[np.float64], NDArray[np.int64]]], limits: Sequence[Limit] = ()
+    histograms: Mapping[str, tuple[NDArray[np.float64], NDArray[np.int64]]],
+    limits: Sequence[Limit] = (),
+    finding: str = "",
 ) -> Figure:
     """Figure of the latency tails of all endpoints.
 
@@ -77,6 +79,8 @@ def latency_tail(
         In the order of the scenario; counts of completed requests, all replications together.
     limits : sequence of Limit
         Drawn as corners that a curve must not enter.
+    finding : str
+        Headline; by default p99 of the best endpoint and of the worst.
     """
     from matplotlib.lines import Line2D
 
@@ -131,7 +135,7 @@ def latency_tail(
     axes.set_ylabel("share of requests slower than this")
     detail = "all replications together; each line ends where fewer than ten requests are slower"
     style.legend_below(figure, handles, labels)
-    style.headline(figure, _finding(histograms), detail + ("; objectives hatched" if limits else ""))
+    style.headline(figure, finding or _finding(histograms), detail + ("; objectives hatched" if limits else ""))
     return figure
 
 
