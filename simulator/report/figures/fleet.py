@@ -74,7 +74,9 @@ def models_by_traffic(found: Fleet, finding: str) -> Figure:
     above.yaxis.set_major_formatter(lambda value, _: f"{value:,.10f}".rstrip("0").rstrip("."))
     totals = {name: _sums(found, answers, name) for name in names}
     mix = _sums(found, answers, MIX)
-    uniform = min(totals, key=lambda name: totals[name].sum())
+    # A way that serves every model of the mix is the mix: nothing would be saved against it.
+    others = [name for name in names if any(one.choice != name for one in answers)]
+    uniform = min(others or names, key=lambda name: totals[name].sum())
     saving = np.cumsum(totals[uniform] - mix)
     below.step(ranks, saving, where="mid", color=style.INK, linewidth=1.4)
     below.axhline(0, color=style.FAINT, linewidth=0.8)
@@ -98,7 +100,13 @@ def _value(cost: float | None) -> float:
 
 
 def _sums(found: Fleet, answers: list[Any], way: str) -> Any:
-    """Mean bill of each model on a way; where it does not fit, as in the mix [USD]."""
-    return np.array(
-        [found.costs[one.name, one.choice if way == MIX or way not in one.ways else way].mean() for one in answers]
-    )
+    """Mean bill of each model on a way; where it does not fit, as in the mix [USD].
+
+    In the mix, models that share an endpoint bear the whole of its bill.
+    """
+    chosen = [one.choice if way == MIX or way not in one.ways else way for one in answers]
+    costs = np.array([found.costs[one.name, name].mean() for one, name in zip(answers, chosen, strict=True)])
+    if way == MIX and found.chosen_shared is not None:
+        is_shared = np.array([name == found.chosen_shared.way for name in chosen])
+        costs[is_shared] *= np.mean(found.bills_of(found.chosen_shared.way)) / costs[is_shared].sum()
+    return costs
