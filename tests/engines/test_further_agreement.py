@@ -72,8 +72,9 @@ def assert_agree(further: Further, dice: random.Random) -> Run:
         ("reference in blocks", in_blocks(reference, further, dice)),
     ]:
         problem = cases.difference(expected, found)
-        told = f"{cases.described(further.pool, further.demand)}\nlaunch times {further.launches[:12]}"
-        assert problem is None, f"{way}: {problem}\n{told}\nfirst sends {further.first_sends}"
+        if problem is not None:
+            told = f"{cases.described(further.pool, further.demand)}\nlaunch times {further.launches[:12]}"
+            pytest.fail(f"{way}: {problem}\n{told}\nfirst sends {further.first_sends}")
     return expected
 
 
@@ -152,8 +153,9 @@ def assert_accounts_agree(drawn: Iterator[Account]) -> Counter[str]:
         ]:
             for number, (left, right) in enumerate(zip(expected, found, strict=True)):
                 problem = cases.difference(left, right)
-                told = "\n".join(map(cases.described, account.pools, account.demands))
-                assert problem is None, f"{way}, pool {number}: {problem}\nlimit {account.limit}\n{told}"
+                if problem is not None:
+                    told = "\n".join(map(cases.described, account.pools, account.demands))
+                    pytest.fail(f"{way}, pool {number}: {problem}\nlimit {account.limit}\n{told}")
         for number, run in enumerate(expected):
             alone = compiled.simulate(account.pools[number], account.demands[number])
             is_turned_away = run.requests.reason == Reason.CONCURRENCY
@@ -171,5 +173,5 @@ def test_accounts() -> None:
 
 @pytest.mark.slow
 def test_many_accounts() -> None:
-    """20,000 accounts."""
-    assert_accounts_agree(further_cases.accounts(SEED + 1, 20_000))
+    """10,000 accounts."""
+    assert_accounts_agree(further_cases.accounts(SEED + 1, 10_000))
