@@ -83,8 +83,8 @@ def findings(reading: Reading) -> Iterator[str]:
         busy = one.opened["utilization"]
         if reading.scenario.endpoint(one.endpoint).kind == "real_time" and (busy.value or 0.0) >= _BUSY:
             yield (
-                f"{one.endpoint}: open traffic uses {share(busy)} of its places: so near to all of them queues grow until "
-                "they are full or the run ends, and the open latencies are those of a run of this length."
+                f"{one.endpoint}: open traffic uses {share(busy)} of its places: so near to all of them queues grow "
+                "until they are full or the run ends, and the open latencies are those of a run of this length."
             )
 
 
