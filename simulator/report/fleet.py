@@ -21,7 +21,8 @@ from simulator.report.text import written
 
 if TYPE_CHECKING:
     from simulator.questions.fleet.account import Places
-    from simulator.questions.fleet.fleet import Answer, Fleet
+    from simulator.questions.fleet.answer import Answer
+    from simulator.questions.fleet.fleet import Fleet
 
 #: Models that the text lists: the busiest, and of each kind of doubtful ones; the CSV and JSON have all.
 SHOWN: Final = 10

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Final
@@ -19,8 +18,9 @@ from simulator.measures.bill import Bill, bill
 from simulator.measures.catalogue import MEASURES
 from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Judgement, Verdict, overall
-from simulator.questions.breakeven import mean_rate, monthly_by_hand
 from simulator.questions.fleet.account import Places, UnderLimit, places_of, under_limit
+from simulator.questions.fleet.answer import Answer, Way
+from simulator.questions.fleet.even import break_even
 from simulator.questions.fleet.judged import judged
 from simulator.questions.fleet.mixing import Shared, best, is_decided, shared
 from simulator.questions.fleet.replication import account_limit, measured_of, measured_of_all
@@ -35,73 +35,6 @@ MOST_ENDPOINTS: Final = 50
 #: Name of the best mix among the ways.
 MIX: Final = "best mix"
 _COST: Final = "monthly_cost"
-
-
-@dataclass(frozen=True)
-class Way:
-    """One model on one of its ways.
-
-    Parameters
-    ----------
-    name : str
-        Of the endpoint.
-    cost : Estimate
-        Of a month. [USD]
-    more : Estimate
-        Cost less that of the chosen way, paired over replications; 0 for that way itself. [USD]
-    cold : Estimate
-        Cold requests of the completed ones.
-    verdict : Verdict
-        On all objectives.
-    judgements : tuple of Judgement
-    """
-
-    name: str
-    cost: Estimate
-    more: Estimate
-    cold: Estimate
-    verdict: Verdict
-    judgements: tuple[Judgement, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Where one model belongs.
-
-    Parameters
-    ----------
-    model : FleetModel
-    rate : float
-        Requests that arrived, mean over replications. [1/s]
-    ways : dict of str to Way
-        Those that can serve it.
-    choice : str or None
-        The cheapest that meets all objectives; if none is known to, the cheapest of those that perhaps do, else of
-        all. None if it fits nowhere.
-    verdict : Verdict
-        Of the chosen way on all objectives.
-    is_decided : bool
-        Whether no other way can be the better choice at this confidence.
-    break_even : float or None
-        Rate at which the way that is cheapest without traffic costs as much as the one that is cheapest with much, by
-        closed form, every request warm. [1/s]
-    break_even_busy : float or None
-        The same as places that are busy on average.
-    """
-
-    model: FleetModel
-    rate: float
-    ways: Mapping[str, Way]
-    choice: str | None
-    verdict: Verdict
-    is_decided: bool
-    break_even: float | None
-    break_even_busy: float | None
-
-    @property
-    def name(self) -> str:
-        """Of the model."""
-        return self.model.name
 
 
 class Fleet:
@@ -277,7 +210,7 @@ class Fleet:
         }
         measured = samples[choice].measured
         rate = sum(one.requests for one in measured) / sum(one.span_ns for one in measured) * 1e9
-        even, busy = _break_even(model)
+        even, busy = break_even(model)
         is_sure = is_decided(ways, choice, self.shared)
         return Answer(model, rate, ways, choice, ways[choice].verdict, is_sure, even, busy)
 
@@ -432,31 +365,3 @@ def fleet(scenario: Scenario, run: Callable[..., tuple[Record, ...]]) -> Fleet:
     except KeyboardInterrupt:
         of_mix = ()
     return Fleet(scenario, found.records, of_mix, is_cut=len(of_mix) < len(found.records))
-
-
-def _break_even(model: FleetModel) -> tuple[float | None, float | None]:
-    """Rate of the break-even and places busy on average at it; None where there is no closed form or no crossing."""
-    scenario = model.scenario
-    rate = mean_rate(scenario)
-    if rate <= 0:
-        return None, None
-    twice = scenario.model_copy(update={"traffic": scenario.traffic.scaled(2.0)})
-    lines = {}
-    for endpoint in scenario.endpoints:
-        if endpoint.name in model.unfit:
-            continue
-        once_usd, twice_usd = monthly_by_hand(scenario, endpoint), monthly_by_hand(twice, endpoint)
-        if once_usd is not None and twice_usd is not None:
-            lines[endpoint.name] = (2.0 * once_usd - twice_usd, twice_usd - once_usd)
-    if len(lines) < 2:
-        return None, None
-    idle = min(lines, key=lambda name: lines[name][0])
-    # Slopes that differ by rounding alone are equal.
-    same = 1e-6 * max(fixed_usd + slope_usd for fixed_usd, slope_usd in lines.values())
-    least = min(slope for _, slope in lines.values())
-    busy = min((name for name in lines if lines[name][1] <= least + same), key=lambda name: lines[name][0])
-    fixed, slope = lines[busy][0] - lines[idle][0], lines[idle][1] - lines[busy][1]
-    if not (slope > 0 and fixed > 0):
-        return None, None
-    even = rate * fixed / slope
-    return even, even * scenario.service_time(scenario.endpoint(idle)).mean()

@@ -14,7 +14,7 @@ from simulator.measures.intervals import Estimate
 from simulator.measures.objectives import Verdict
 
 if TYPE_CHECKING:
-    from simulator.questions.fleet.fleet import Way
+    from simulator.questions.fleet.answer import Way
 
 #: Verdicts from the best to the worst; those of one class are alike.
 _CLASSES: Final[tuple[Collection[Verdict], ...]] = (
