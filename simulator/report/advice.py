@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measures.intervals import none_of
 from simulator.questions.advice.advice import advise
-from simulator.report.numbers import significant, with_interval
+from simulator.report.numbers import estimate_facts, significant, with_interval
 from simulator.report.reading import in_words
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ def sentences(study: Study) -> list[str]:
 
 def facts(study: Study) -> list[dict[str, Any]]:
     """The same as JSON carries it: rule, endpoint, the one it is compared with, the sentence, and its figures."""
-    from simulator.report.machine import estimate_facts
-
     return [
         {
             "rule": advice.rule,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.questions.commitment.hourly import break_even_share
 from simulator.report import text as plain_text
-from simulator.report.machine import estimate_facts, markdown
-from simulator.report.numbers import significant
+from simulator.report.machine import markdown
+from simulator.report.numbers import estimate_facts, significant
 from simulator.report.reading import in_words
 from simulator.report.sections import Section, Sentences, Table
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator.measures import intervals
 from simulator.questions.fleet.fleet import MIX
 from simulator.report.fleet_answer import headline, notes_on
-from simulator.report.machine import estimate_facts
-from simulator.report.numbers import plain
+from simulator.report.numbers import estimate_facts, plain
 
 if TYPE_CHECKING:
     import pandas as pd

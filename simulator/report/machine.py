@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.report import advice, month, open_loop, precision, provisioned, reaction, uncertain
+from simulator.report.numbers import estimate_facts
 from simulator.report.reading import Reading, estimate_of, number, records
 from simulator.report.sections import Section, Sentences, Table, sections
 from simulator.report.verdict import answer
@@ -13,7 +14,6 @@ from simulator.report.verdict import answer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from simulator.measures.intervals import Estimate
     from simulator.measures.objectives import Judgement
     from simulator.study.results import Study
 
@@ -87,18 +87,6 @@ def facts(study: Study) -> dict[str, Any]:
         "price_remarks": study.price_remarks(),
         "notes": study.notes(),
         "advice": advice.facts(study),
-    }
-
-
-def estimate_facts(estimate: Estimate, unit: str) -> dict[str, Any]:
-    """An estimate as JSON carries it."""
-    return {
-        "value": estimate.value,
-        "ci": None if estimate.low is None or estimate.high is None else [estimate.low, estimate.high],
-        "level": estimate.level,
-        "n": estimate.n,
-        "method": estimate.method,
-        "unit": unit,
     }
 
 

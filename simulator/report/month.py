@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.questions.month import SHARES
-from simulator.report.numbers import share, significant
+from simulator.report.numbers import estimate_facts, share, significant
 from simulator.report.reading import in_words
 
 if TYPE_CHECKING:
@@ -65,8 +65,6 @@ def _chance(one: Chance) -> str:
 
 def facts(months: Months) -> dict[str, Any]:
     """The same as JSON carries it."""
-    from simulator.report.machine import estimate_facts
-
     return {
         "days": months.days,
         "replications": months.replications,

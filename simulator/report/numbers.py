@@ -8,7 +8,7 @@ at 95 % is about twice the standard error, so the last digit shown is about as l
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 from simulator.measures.intervals import NO_DATA, Estimate
 
@@ -22,6 +22,18 @@ _ASCII: Final = str.maketrans(
     {"±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "µ": "u", "≤": "<=", "≥": ">=", "…": "...", "·": "|", "≈": "~"}
     | {"λ": "lambda ", "─": "-", "━": "-", "│": "|", "²": "^2", "⁻": "^-", "→": "->", "€": "EUR"}
 )
+
+
+def estimate_facts(estimate: Estimate, unit: str) -> dict[str, Any]:
+    """An estimate as JSON carries it."""
+    return {
+        "value": estimate.value,
+        "ci": None if estimate.low is None or estimate.high is None else [estimate.low, estimate.high],
+        "level": estimate.level,
+        "n": estimate.n,
+        "method": estimate.method,
+        "unit": unit,
+    }
 
 
 def plain(value: float | None) -> Estimate:

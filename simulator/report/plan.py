@@ -13,8 +13,8 @@ from simulator.questions.plan.racing import Standing, State
 from simulator.questions.plan.robust import SCENARIO
 from simulator.questions.stress.breaking import Outcome
 from simulator.report import text as plain_text
-from simulator.report.machine import estimate_facts, markdown
-from simulator.report.numbers import significant
+from simulator.report.machine import markdown
+from simulator.report.numbers import estimate_facts, significant
 from simulator.report.reading import in_words, limit_in_words
 from simulator.report.sections import Section, Sentences, Table
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.endpoints import OnDemand, autoscaling_of
 from simulator.measures import intervals
+from simulator.report.numbers import estimate_facts
 from simulator.report.reading import Reading, in_words
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def remark(reading: Reading) -> str:
     """What the words of the table mean."""
     return (
         f"Of a replication, mean over {reading.finished}: changes; provisioned instances, time average, those being "
-        "allocated included; their billed duration as a share of that; requests served on demand while there was provisioned "
-        "concurrency, and their share of all requests."
+        "allocated included; their billed duration as a share of that; requests served on demand while there was "
+        "provisioned concurrency, and their share of all requests."
     )
 
 
@@ -78,8 +79,6 @@ def _values(one: Measured) -> dict[str, float | None]:
 
 def facts(reading: Reading) -> list[dict[str, Any]]:
     """The same as JSON carries it."""
-    from simulator.report.machine import estimate_facts
-
     return [
         {"endpoint": name, **{key: estimate_facts(one, _FIGURES[key][1]) for key, one in found.items()}}
         for name, found in _everywhere(reading).items()

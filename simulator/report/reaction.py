@@ -14,7 +14,7 @@ import numpy as np
 from simulator.endpoints import OnInstances
 from simulator.measures import intervals
 from simulator.measures.catalogue import MEASURES
-from simulator.report.numbers import plain, significant
+from simulator.report.numbers import estimate_facts, plain, significant
 from simulator.report.reading import Reading, in_words
 from simulator.report.shortages import LOST, Reactions, Tail, reactions, work_per_instance
 
@@ -198,8 +198,6 @@ def _loosest_ms(reading: Reading) -> float | None:
 
 def facts(reading: Reading) -> list[dict[str, Any]]:
     """The same as JSON carries it, every reaction of replication 0."""
-    from simulator.report.machine import estimate_facts
-
     units = {"instances_launched": "instances", "instance_hours": "h", "scale_outs": "changes", "scale_ins": "changes"}
     one_run = {one.name: one for one in _found(reading)}
     return [

@@ -10,8 +10,8 @@ from simulator.endpoints import OnDemand
 from simulator.measures.objectives import Verdict
 from simulator.questions.risk.risk import READY_WORDS
 from simulator.report import month, uncertain
-from simulator.report.machine import estimate_facts, markdown
-from simulator.report.numbers import latency, plain, significant
+from simulator.report.machine import markdown
+from simulator.report.numbers import estimate_facts, latency, plain, significant
 from simulator.report.reading import Reading, in_words
 from simulator.report.sections import Section, Sentences, Table
 from simulator.report.text import written

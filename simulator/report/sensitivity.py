@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator.measures.intervals import Estimate
 from simulator.report.figures.style import files
 from simulator.report.figures.tornado import TornadoBar, tornado
-from simulator.report.machine import estimate_facts
-from simulator.report.numbers import fixed, plain, share
+from simulator.report.numbers import estimate_facts, fixed, plain, share
 from simulator.report.reading import in_words, money
 from simulator.report.sections import Section, Sentences, Table
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator.measures.catalogue import MEASURES
 from simulator.measures.objectives import Verdict
 from simulator.report import text as plain_text
-from simulator.report.machine import estimate_facts, markdown
+from simulator.report.machine import markdown
+from simulator.report.numbers import estimate_facts
 from simulator.report.reading import Reading, in_words
 from simulator.report.sections import Section, Sentences, Table, setting, taken_for_granted
 
