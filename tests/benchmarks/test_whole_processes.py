@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.timing import best_of
-from tests.benchmarks.workloads import Workload, autoscaling, on_demand, retrying
+from tests.benchmarks.workloads import Workload, autoscaling, on_demand, retrying, without_rival
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 
@@ -60,6 +60,10 @@ def python(*arguments: str, given: str = "") -> str:
         [sys.executable, *arguments], input=given, capture_output=True, check=True, text=True, encoding="utf-8"
     )
     return run.stdout
+
+
+#: How the titles of the workloads begin that came last.
+NEWEST = ("provisioned", "managed", "batch transform")
 
 
 def verdict(reached: bool) -> str:
@@ -127,7 +131,10 @@ def test_memory_does_not_grow_with_requests(lines: list[str]) -> None:
     assert_memory_stays(lines, on_demand(8), SIZES)
 
 
-@pytest.mark.parametrize("workload", [retrying(), autoscaling()], ids=lambda workload: workload.title)
+LATER = [retrying(), autoscaling(), *(one for one in without_rival() if one.title.startswith(NEWEST))]
+
+
+@pytest.mark.parametrize("workload", LATER, ids=lambda workload: workload.title)
 def test_memory_does_not_grow_where_rows_are_held_back(lines: list[str], workload: Workload) -> None:
-    """Clients that try again, instances that come and go: ten times the requests take the same peak memory."""
+    """Clients that try again, capacity that follows, quotas, jobs: ten times the requests take the same peak memory."""
     assert_memory_stays(lines, workload, LATER_SIZES)
