@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from simulator.endpoints.autoscaling import Autoscaling, check_metrics
-from simulator.endpoints.on_demand import ON_TIMEOUT, OnTimeoutName
+from simulator.endpoints.on_demand import OnTimeoutName
 from simulator.endpoints.on_instances import OnInstances, is_sagemaker
+from simulator.endpoints.one_queue import allowed_on_sagemaker, in_one_queue
 from simulator.endpoints.platforms import TimeLimit, limit_ns, payload_problems
 from simulator.endpoints.run_length import RunLength
-from simulator.engines.pool import Pool, Routing, TimeoutFrom
-from simulator.prices import items
+from simulator.engines.pool import Pool
 from simulator.units import duration_text
 
 #: MaxConcurrentInvocationsPerInstance (botocore 1.43); SageMaker chooses where none is given.
@@ -68,12 +69,12 @@ class Asynchronous(OnInstances):
     @field_validator("request_ttl")
     @classmethod
     def _a_ttl(cls, value: float | Literal["none"], info: ValidationInfo) -> float | Literal["none"]:
-        return _on_sagemaker(value, info, LEAST_TTL, MOST_TTL)
+        return allowed_on_sagemaker(value, info, LEAST_TTL, MOST_TTL)
 
     @field_validator("invocation_timeout")
     @classmethod
     def _a_timeout(cls, value: float | Literal["none"], info: ValidationInfo) -> float | Literal["none"]:
-        return _on_sagemaker(value, info, 1.0, MOST_TIMEOUT)
+        return allowed_on_sagemaker(value, info, 1.0, MOST_TIMEOUT)
 
     @field_validator("autoscaling")
     @classmethod
@@ -98,15 +99,9 @@ class Asynchronous(OnInstances):
         ValueError
             If the endpoint scales and the run is not told.
         """
-        return Pool(
+        return replace(
+            in_one_queue(self.workers_per_instance, self.invocation_timeout, self.on_timeout),
             standing=self.initial_instance_count,
-            launches=False,
-            places=self.max_concurrent_invocations_per_instance,
-            routing=Routing.CENTRAL_QUEUE,
-            timeout_ns=limit_ns(self.invocation_timeout),
-            timeout_from=TimeoutFrom.START,
-            on_timeout=ON_TIMEOUT[self.on_timeout],
-            waits_for_capacity=True,
             time_to_live_ns=limit_ns(self.request_ttl),
             cores=self.cores or 0,
             scaling=self.scaling(run),
@@ -120,8 +115,7 @@ class Asynchronous(OnInstances):
         .. [1] AWS price list: usage types Host and AsyncInf of one instance type have equal prices where both were
            read; payloads lie in S3 and are no data processed.
         """
-        storage = (items.STORAGE,) if self.volume_size else ()
-        return (items.instance_item(self.instance_type), *storage)
+        return self._items_of_instances()
 
     def check_payload(self, largest_in: float, largest_out: float) -> list[str]:
         """Problems with the largest request [B], none if it fits; responses go to S3 without a limit."""
@@ -151,14 +145,3 @@ class Asynchronous(OnInstances):
             ),
             *super()._assumed(),
         ]
-
-
-def _on_sagemaker(
-    value: float | Literal["none"], info: ValidationInfo, least: float, most: float
-) -> float | Literal["none"]:
-    if is_sagemaker(info.data.get("instance_type", "")) and (value == "none" or not least <= value <= most):
-        shown = value if value == "none" else duration_text(value)
-        raise ValueError(
-            f'"{shown}" is not allowed on SageMaker, must be {duration_text(least)} to {duration_text(most)}'
-        )
-    return value

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from simulator.distributions import DurationDistribution
-from simulator.endpoints.policies import METRICS, MINUTE, POINTS_OUT, Policy, TargetTrackingPolicy
+from simulator.endpoints.policies import METRICS, MINUTE, POINTS_OUT, Policy, TargetTrackingPolicy, Tracking
 from simulator.endpoints.run_length import RunLength
 from simulator.engines.scaling import Scaling, ScheduledAction
 from simulator.units import to_ns
@@ -122,13 +122,34 @@ class FollowsLoad(BaseModel, ABC):
         """From a launch by scaling until the instance is in service [s]."""
 
     @property
-    @abstractmethod
     def grows_while_updating(self) -> bool:
         """Whether capacity may grow while an instance is starting."""
+        return bool(getattr(self, "while_updating", "wait") == "scale_out")
 
     @abstractmethod
     def assumed(self) -> list[tuple[bool, str]]:
         """Whether each thing is assumed, and the words for it."""
+
+    def _assumed_of_updating(self) -> tuple[bool, str]:
+        return (
+            not self.grows_while_updating,
+            "while_updating wait (default): capacity is not changed while an instance is starting; not published",
+        )
+
+    def _assumed_of_policies(self, of_other_points: str = "") -> list[tuple[bool, str]]:
+        """What was seen of points and alarms; parameter: what to say of points that cover less than a minute."""
+        return [
+            (
+                bool(self.policies),
+                "publication_delay: points of a minute are known 2 min after their end by default, as 2 to 3 min were "
+                f"seen{of_other_points}",
+            ),
+            (
+                any(isinstance(one, Tracking) for one in self.policies),
+                f"datapoints_out {POINTS_OUT}, datapoints_in those of 15 min below 90% of the target (defaults): as "
+                "alarms of AWS were seen",
+            ),
+        ]
 
     @property
     def most(self) -> int:
@@ -212,35 +233,17 @@ class Autoscaling(FollowsLoad):
         """The launch time [s]."""
         return self.launch_time
 
-    @property
-    def grows_while_updating(self) -> bool:
-        """As `while_updating` says."""
-        return self.while_updating == "scale_out"
-
     def assumed(self) -> list[tuple[bool, str]]:
         """Whether each thing is assumed, and the words for it."""
-        tracking = [one for one in self.policies if isinstance(one, TargetTrackingPolicy)]
-        fast = [one for one in tracking if one.period < MINUTE]
+        fast = [one for one in self.policies if isinstance(one, TargetTrackingPolicy) and one.period < MINUTE]
         return [
             (
                 self.launch_time.model_dump(mode="json") == DEFAULT_LAUNCH_TIME,
                 "launch_time median 5 min, 95% within 9 min (default): from a few launches that were seen; try 2 to 15 "
                 "min",
             ),
-            (
-                self.while_updating == "wait",
-                "while_updating wait (default): capacity is not changed while an instance is starting; not published",
-            ),
-            (
-                bool(self.policies),
-                "publication_delay: points of a minute are known 2 min after their end by default, as 2 to 3 min were "
-                "seen; those of 10 s after 10 s",
-            ),
-            (
-                bool(tracking),
-                f"datapoints_out {POINTS_OUT}, datapoints_in those of 15 min below 90% of the target (defaults): as "
-                "alarms of AWS were seen",
-            ),
+            self._assumed_of_updating(),
+            *self._assumed_of_policies("; those of 10 s after 10 s"),
             (
                 any(one.datapoints_out == POINTS_OUT for one in fast),
                 f"datapoints_out {POINTS_OUT} also for points of 10 s (default): not published",

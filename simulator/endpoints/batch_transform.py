@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from simulator.distributions import DurationDistribution
 from simulator.endpoints.autoscaling import DEFAULT_LAUNCH_TIME, TimeOfDay
-from simulator.endpoints.on_demand import ON_TIMEOUT, OnTimeoutName
+from simulator.endpoints.on_demand import OnTimeoutName
 from simulator.endpoints.on_instances import is_sagemaker
-from simulator.endpoints.platforms import NONE, Name, TimeLimit, limit_ns, payload_problems
+from simulator.endpoints.one_queue import allowed_on_sagemaker, in_one_queue
+from simulator.endpoints.platforms import NONE, Name, TimeLimit, payload_problems
 from simulator.endpoints.run_length import RunLength
-from simulator.engines.pool import Pool, Routing, TimeoutFrom
+from simulator.engines.pool import Pool
 from simulator.engines.served_otherwise import Jobs
 from simulator.prices import items
 from simulator.units import Seconds, duration_text, to_ns
@@ -88,12 +90,7 @@ class BatchTransform(BaseModel):
     @field_validator("invocation_timeout")
     @classmethod
     def _a_timeout(cls, value: float | Literal["none"], info: ValidationInfo) -> float | Literal["none"]:
-        if is_sagemaker(info.data.get("instance_type", "")) and (value == "none" or not 1.0 <= value <= MOST_TIMEOUT):
-            shown = value if value == "none" else duration_text(value)
-            raise ValueError(
-                f'"{shown}" is not allowed on SageMaker, must be 1s to {duration_text(MOST_TIMEOUT)}'
-            )
-        return value
+        return allowed_on_sagemaker(value, info, 1.0, MOST_TIMEOUT)
 
     @property
     def startup_time(self) -> None:
@@ -121,15 +118,8 @@ class BatchTransform(BaseModel):
         """
         if run is None:
             raise ValueError(f"{self.name} has jobs by the clock: its pool depends on the run")
-        return Pool(
-            standing=0,
-            launches=False,
-            places=self.max_concurrent_transforms,
-            routing=Routing.CENTRAL_QUEUE,
-            timeout_ns=limit_ns(self.invocation_timeout),
-            timeout_from=TimeoutFrom.START,
-            on_timeout=ON_TIMEOUT[self.on_timeout],
-            waits_for_capacity=True,
+        return replace(
+            in_one_queue(self.max_concurrent_transforms, self.invocation_timeout, self.on_timeout),
             jobs=Jobs(self.first_ns(run), to_ns(self.every), self.instance_count),
         )
 

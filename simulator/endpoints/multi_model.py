@@ -8,25 +8,23 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from simulator.endpoints.autoscaling import Autoscaling
-from simulator.endpoints.on_instances import OnInstances, is_sagemaker
+from simulator.endpoints.on_instances import AnswersClients
 from simulator.endpoints.platforms import (
     NONE,
-    REAL_TIME_PAYLOAD,
     REAL_TIME_TIMEOUT,
     CountOrNone,
+    QueueLimit,
     TimeLimit,
     count_of,
     following,
     limit_ns,
     none_or_at_least,
-    payload_problems,
     without_default,
 )
 from simulator.endpoints.real_time import DEFAULT_QUEUE_LIMIT
 from simulator.endpoints.run_length import RunLength
 from simulator.engines.pool import Pool, Routing, TimeoutFrom
 from simulator.engines.served_otherwise import Models
-from simulator.prices import items
 from simulator.units import FOREVER, Bytes, Seconds, duration_text, to_ns
 
 #: Assumptions, from two figures without a method (about 100 ms for 50 MB from disk; 30 to 60 s for 5 GB from S3): so
@@ -40,7 +38,7 @@ def _workers(given: Any) -> int:
     return int(given.get("workers_per_instance", 1))
 
 
-class MultiModel(OnInstances):
+class MultiModel(AnswersClients):
     """A multi-model endpoint (model.md 7.1).
 
     Parameters
@@ -88,7 +86,7 @@ class MultiModel(OnInstances):
         description="Outstanding requests on an instance from which a model is loaded on another besides; by default "
         "as many as it has workers.",
     )
-    queue_limit: CountOrNone = Field(
+    queue_limit: QueueLimit = Field(
         default=DEFAULT_QUEUE_LIMIT, description="Requests that may wait per instance; beyond it they are throttled."
     )
     invocation_timeout: TimeLimit = Field(
@@ -107,11 +105,6 @@ class MultiModel(OnInstances):
     @classmethod
     def _at_least_one(cls, value: int | Literal["none"]) -> int | Literal["none"]:
         return none_or_at_least(1, value)
-
-    @field_validator("queue_limit")
-    @classmethod
-    def _not_negative(cls, value: int | Literal["none"]) -> int | Literal["none"]:
-        return none_or_at_least(0, value)
 
     @field_validator("cores", "autoscaling")
     @classmethod
@@ -152,16 +145,6 @@ class MultiModel(OnInstances):
                 copies_from=count_of(self.copies_from),
             ),
         )
-
-    def price_items(self) -> tuple[str, ...]:
-        """Items of a price sheet that its bill needs: those of ordinary hosting, with no fee for each model."""
-        storage = (items.STORAGE,) if self.volume_size else ()
-        return (items.instance_item(self.instance_type), *storage, items.DATA_IN, items.DATA_OUT)
-
-    def check_payload(self, largest_in: float, largest_out: float) -> list[str]:
-        """Problems with the largest request and response [B], none if they fit."""
-        limit = REAL_TIME_PAYLOAD if is_sagemaker(self.instance_type) else None
-        return payload_problems("a SageMaker real-time endpoint", limit, largest_in, largest_out)
 
     def _assumed(self) -> list[tuple[bool, str]]:
         return [

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from simulator.distributions import DurationDistribution
 from simulator.endpoints.autoscaling import Autoscaling
-from simulator.endpoints.platforms import Name
+from simulator.endpoints.platforms import REAL_TIME_PAYLOAD, Name, payload_problems
 from simulator.endpoints.run_length import RunLength
 from simulator.engines.scaling import Scaling
+from simulator.prices import items
 from simulator.units import BYTES_PER_GB, Bytes, Seconds
 
 #: VolumeSizeInGB is a whole number up to this (botocore 1.43).
@@ -109,6 +110,11 @@ class OnInstances(BaseModel):
             raise ValueError(f"{self.name} scales: its pool depends on the run")
         return self.autoscaling.scaling(run)
 
+    def _items_of_instances(self) -> tuple[str, ...]:
+        """Items of a price sheet that instances and their storage need."""
+        storage = (items.STORAGE,) if self.volume_size else ()
+        return (items.instance_item(self.instance_type), *storage)
+
     def assumptions(self) -> list[str]:
         """What is assumed where nothing is published: the rules, and every such field that has its default value."""
         scaling = [] if self.autoscaling is None else self.autoscaling.assumed()
@@ -134,6 +140,19 @@ class OnInstances(BaseModel):
                 "cores: the load when a service starts stands for the load while it runs",
             ),
         ]
+
+
+class AnswersClients(OnInstances):
+    """An endpoint on instances whose clients wait for the response: payloads pass through it, and are billed."""
+
+    def price_items(self) -> tuple[str, ...]:
+        """Items of a price sheet that its bill needs; there is no fee for each model, where several share instances."""
+        return (*self._items_of_instances(), items.DATA_IN, items.DATA_OUT)
+
+    def check_payload(self, largest_in: float, largest_out: float) -> list[str]:
+        """Problems with the largest request and response [B], none if they fit."""
+        limit = REAL_TIME_PAYLOAD if is_sagemaker(self.instance_type) else None
+        return payload_problems("a SageMaker real-time endpoint", limit, largest_in, largest_out)
 
 
 def is_sagemaker(instance_type: str) -> bool:

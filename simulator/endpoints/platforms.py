@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -258,3 +259,7 @@ def none_or_at_least(least: int, value: int | Literal["none"]) -> int | Literal[
     if value != "none" and value < least:
         raise ValueError(f"{value} is not allowed, must be at least {least}, or none")
     return value
+
+
+#: Requests that may wait per instance, or "none".
+QueueLimit = Annotated[CountOrNone, AfterValidator(partial(none_or_at_least, 0))]

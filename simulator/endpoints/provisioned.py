@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, ValidationInfo
 from simulator.distributions import DurationDistribution
 from simulator.endpoints.autoscaling import FollowsLoad
 from simulator.endpoints.platforms import NONE
-from simulator.endpoints.policies import POINTS_OUT, Number, Stepping, Tracking
+from simulator.endpoints.policies import Number, Stepping, Tracking
 from simulator.engines.scaling import Metric, Missing, TargetTracking
 from simulator.units import parse_duration
 
@@ -122,11 +122,6 @@ class ProvisionedAutoscaling(FollowsLoad):
         """The allocation time [s]."""
         return self.allocation_time
 
-    @property
-    def grows_while_updating(self) -> bool:
-        """As `while_updating` says."""
-        return self.while_updating == "scale_out"
-
     def assumed(self) -> list[tuple[bool, str]]:
         """Whether each thing is assumed, and the words for it."""
         tracking = [one for one in self.policies if isinstance(one, ProvisionedTracking)]
@@ -136,25 +131,13 @@ class ProvisionedAutoscaling(FollowsLoad):
                 f"allocation_time {DEFAULT_ALLOCATION_TIME} (default): how long provisioned concurrency takes to "
                 "allocate is not published by AWS; try 30s to 5m",
             ),
-            (
-                self.while_updating == "wait",
-                "while_updating wait (default): capacity is not changed while an instance is starting; not published",
-            ),
+            self._assumed_of_updating(),
             (
                 True,
                 "provisioned concurrency is paid from the instant of each change, also while it is being allocated: "
                 "not published",
             ),
-            (
-                bool(self.policies),
-                "publication_delay: points of a minute are known 2 min after their end by default, as 2 to 3 min were "
-                "seen",
-            ),
-            (
-                bool(tracking),
-                f"datapoints_out {POINTS_OUT}, datapoints_in those of 15 min below 90% of the target (defaults): as "
-                "alarms of AWS were seen",
-            ),
+            *self._assumed_of_policies(),
             (
                 any(one.statistic == "average" for one in self.policies),
                 "statistic average (default): that of AWS's predefined metric; bursts shorter than a period hardly "

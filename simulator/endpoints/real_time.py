@@ -8,22 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from simulator.endpoints.autoscaling import Autoscaling, check_metrics
 from simulator.endpoints.on_demand import ON_TIMEOUT, OnTimeoutName
-from simulator.endpoints.on_instances import OnInstances, is_sagemaker
+from simulator.endpoints.on_instances import AnswersClients, is_sagemaker
 from simulator.endpoints.platforms import (
     NONE,
-    REAL_TIME_PAYLOAD,
     REAL_TIME_TIMEOUT,
-    CountOrNone,
+    QueueLimit,
     TimeLimit,
     count_of,
     limit_ns,
-    none_or_at_least,
-    payload_problems,
 )
 from simulator.endpoints.run_length import RunLength
 from simulator.engines import pool as pools
 from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
-from simulator.prices import items
 from simulator.units import Seconds, duration_text, to_ns
 
 #: Requests that wait in a common model server before it answers 503: job_queue_size of awslabs/multi-model-server.
@@ -67,7 +63,7 @@ class Batching(BaseModel):
         return pools.Batching(self.max_size, to_ns(self.delay), self.growth)
 
 
-class RealTime(OnInstances):
+class RealTime(AnswersClients):
     """A real-time endpoint (model.md 4).
 
     Parameters
@@ -95,7 +91,7 @@ class RealTime(OnInstances):
     workers_per_instance: Annotated[int, Field(strict=True, ge=1)] = Field(
         1, description="Requests that an instance serves at once."
     )
-    queue_limit: CountOrNone = Field(
+    queue_limit: QueueLimit = Field(
         default=DEFAULT_QUEUE_LIMIT, description="Requests that may wait per instance; beyond it they are throttled."
     )
     routing: Literal["random", "least_outstanding_requests", "central_queue"] = Field(
@@ -111,11 +107,6 @@ class RealTime(OnInstances):
         "serve_on", description="Whether a worker goes on with a request whose limit passes, or stops. Not published."
     )
     batching: Batching | None = Field(None, description="How a worker takes several waiting requests at once.")
-
-    @field_validator("queue_limit")
-    @classmethod
-    def _not_negative(cls, value: int | Literal["none"]) -> int | Literal["none"]:
-        return none_or_at_least(0, value)
 
     @field_validator("autoscaling")
     @classmethod
@@ -160,20 +151,6 @@ class RealTime(OnInstances):
             cores=self.cores or 0,
             batching=None if self.batching is None else self.batching.batching(),
             scaling=self.scaling(run),
-        )
-
-    def price_items(self) -> tuple[str, ...]:
-        """Items of a price sheet that its bill needs."""
-        storage = (items.STORAGE,) if self.volume_size else ()
-        return (items.instance_item(self.instance_type), *storage, items.DATA_IN, items.DATA_OUT)
-
-    def check_payload(self, largest_in: float, largest_out: float) -> list[str]:
-        """Problems with the largest request and response [B], none if they fit."""
-        return payload_problems(
-            "a SageMaker real-time endpoint",
-            REAL_TIME_PAYLOAD if is_sagemaker(self.instance_type) else None,
-            largest_in,
-            largest_out,
         )
 
     def _assumed(self) -> list[tuple[bool, str]]:
