@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 import simulator
-from simulator.endpoints import Endpoint, RealTime, RunLength
+from simulator.endpoints import RealTime
 from simulator.engines.scaling import (
     Adjustment,
     Metric,
@@ -19,69 +19,32 @@ from simulator.engines.scaling import (
     StepScaling,
     TargetTracking,
 )
-from simulator.errors import ScenarioError
-from simulator.units import NS_PER_SECOND
+from tests.endpoints import scaled as kinds
+from tests.endpoints.scaled import DAY, ENDPOINTS, HOUR, S
 
-ENDPOINTS: TypeAdapter[Any] = TypeAdapter(Endpoint)
-S = NS_PER_SECOND
-HOUR, DAY = 3600 * S, 86_400 * S
 TRACKING = {"kind": "target_tracking", "metric": "invocations_per_instance", "target": 600}
 STEPS = {"kind": "step_scaling", "metric": "backlog_per_instance", "threshold": 10, "steps": [{"change": 1}]}
 
 
 def scaled(**block: Any) -> RealTime:
     """A real-time endpoint with this autoscaling block."""
-    endpoint: RealTime = ENDPOINTS.validate_python(
-        {
-            "kind": "real_time",
-            "name": "one",
-            "instance_type": "ml.m5.xlarge",
-            "autoscaling": {"max_capacity": 4, **block},
-        }
-    )
+    endpoint: RealTime = kinds.scaled("real_time", block)
     return endpoint
 
 
-def scaling(horizon_ns: int = HOUR, week_s: float = 0.0, **block: Any) -> Scaling:
+def scaling(horizon_ns: int = HOUR, **block: Any) -> Scaling:
     """What the engines are given."""
-    found = scaled(**block).pool(RunLength(horizon_ns, week_s)).scaling
-    assert found is not None
-    return found
+    return kinds.scaling_of(scaled(**block), horizon_ns)
 
 
 def policy(**fields: Any) -> TargetTracking | StepScaling:
     """The one policy that the engines are given."""
-    (found,) = scaling(policies=[fields]).policies
-    return found
+    return kinds.policy_of(scaled(policies=[fields]))
 
 
 def test_bounds_alone() -> None:
     """One instance at least, nothing else asked; the horizon is the run's."""
     assert Scaling(minimum=1, maximum=4, horizon_ns=HOUR) == scaling()
-
-
-def test_the_pool_is_otherwise_that_of_a_fixed_number() -> None:
-    """Only `scaling` differs; without knowing the run there is no pool."""
-    endpoint = scaled()
-    fixed = endpoint.model_copy(update={"autoscaling": None})
-    pool = endpoint.pool(RunLength(HOUR))
-    assert fixed.pool() == type(pool)(**{**pool.__dict__, "scaling": None})
-    with pytest.raises(ValueError, match="one scales: its pool depends on the run"):
-        endpoint.pool()
-
-
-def test_target_tracking_has_the_delays_that_were_seen() -> None:
-    """3 points of a minute known after 2 minutes; 15 below; 300 s without taking away."""
-    assert TargetTracking(
-        metric=Metric.INVOCATIONS_PER_INSTANCE,
-        target=600.0,
-        period_ns=60 * S,
-        delay_ns=120 * S,
-        points_out=3,
-        points_in=15,
-        scale_in_cooldown_ns=300 * S,
-        scales_in=True,
-    ) == policy(**TRACKING)
 
 
 def test_high_resolution_is_fast_out_and_as_slow_in() -> None:
@@ -166,29 +129,6 @@ def test_policies_keep_their_order_and_updating_can_grow() -> None:
     found = scaling(policies=[TRACKING, STEPS], while_updating="scale_out")
     assert [TargetTracking, StepScaling] == [type(one) for one in found.policies]
     assert found.grows_while_updating
-
-
-def test_schedules_follow_the_clock() -> None:
-    """A run from Friday 12:00: the action of weekdays is not taken on the weekend; one at the end is too late."""
-    friday_noon = 4 * 86_400.0 + 43_200.0
-    found = scaling(
-        horizon_ns=4 * DAY,
-        week_s=friday_noon,
-        scheduled_actions=[
-            {"at": "08:00", "days": "weekdays", "min_capacity": 3},
-            {"at": "18:30", "days": "friday", "min_capacity": 1, "max_capacity": 2},
-            {"at": "12:00", "max_capacity": 9},
-        ],
-    )
-    assert (
-        ScheduledAction(0, None, 9),  # Friday 12:00, at time 0
-        ScheduledAction(6 * HOUR + HOUR // 2, 1, 2),
-        ScheduledAction(DAY, None, 9),
-        ScheduledAction(2 * DAY, None, 9),
-        ScheduledAction(2 * DAY + 20 * HOUR, 3, None),  # Monday 08:00
-        ScheduledAction(3 * DAY, None, 9),
-        ScheduledAction(3 * DAY + 20 * HOUR, 3, None),  # Tuesday 08:00; Tuesday 12:00 is the horizon
-    ) == found.actions
 
 
 def test_actions_of_one_instant_keep_the_order_of_the_scenario() -> None:
@@ -335,20 +275,7 @@ def test_what_is_written_out_reads_back() -> None:
 
 def scenario(**block: Any) -> dict[str, Any]:
     """A scenario of two days with one endpoint that scales; it begins on Monday at midnight."""
-    return {
-        "name": "scales",
-        "horizon": "2d",
-        "traffic": {"kind": "poisson", "mean_rate": "1/s"},
-        "model": {"service_time": "100ms"},
-        "endpoints": [
-            {
-                "name": "m5",
-                "kind": "real_time",
-                "instance_type": "ml.m5.xlarge",
-                "autoscaling": {"max_capacity": 4, **block},
-            }
-        ],
-    }
+    return kinds.scenario_of(kinds.fields_of("real_time", block, name="m5"), horizon="2d")
 
 
 def test_a_scenario_gives_horizon_and_clock() -> None:
@@ -358,22 +285,6 @@ def test_a_scenario_gives_horizon_and_clock() -> None:
     found = loaded.pool(loaded.endpoints[0]).scaling
     assert found is not None
     assert (2 * DAY, (ScheduledAction(2 * HOUR, 2),)) == (found.horizon_ns, found.actions)
-
-
-def test_a_schedule_that_leaves_no_capacity_is_told_where_it_happens() -> None:
-    """Bounds that each are right can cross once actions have been taken in order."""
-    given = scenario(
-        scheduled_actions=[
-            {"at": "08:00", "max_capacity": 9},
-            {"at": "09:00", "min_capacity": 5},
-            {"at": "20:00", "max_capacity": 4},
-        ]
-    )
-    with pytest.raises(ScenarioError) as caught:
-        simulator.load_scenario(given)
-    (problem,) = caught.value.problems
-    assert "endpoints[0].autoscaling.scheduled_actions[2]" == problem.path
-    assert "makes min_capacity 5 and max_capacity 4, which must not be less" == problem.message
 
 
 def test_uncertain_values_inside_the_block() -> None:
