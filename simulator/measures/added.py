@@ -175,6 +175,11 @@ def whole_sum(sums: Sums, which: int) -> int:
     return (int(sums.carries[which]) << 64) + int(sums.low[which])
 
 
+def whole_sums(sums: Sums) -> list[int]:
+    """All of the sums, carries included."""
+    return [whole_sum(sums, which) for which in range(SUMS)]
+
+
 def empty_stretch() -> Stretch:
     """Room of undefined content."""
     return Stretch(*(np.empty(STRETCH, np.int64) for _ in Stretch._fields))

@@ -20,8 +20,9 @@ from simulator.measures.attempts import launches_are_known
 from simulator.measures.billed_time import usage_of
 from simulator.measures.catalogue import MEASURES
 from simulator.measures.cold_starts import ColdTally
+from simulator.measures.identities import BrokenIdentityError
 from simulator.measures.measured import Measured
-from simulator.measures.tally import BrokenIdentityError, Tally
+from simulator.measures.tally import Tally
 from simulator.measures.timeline import TimelineTally
 from simulator.units import FOREVER
 from tests.engines import cases, later_cases

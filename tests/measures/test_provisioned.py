@@ -15,9 +15,10 @@ from simulator.engines.pool import OnTimeout, Pool, Routing
 from simulator.engines.scaling import Scaling, ScheduledAction
 from simulator.engines.tables import Demand, Run
 from simulator.measures.billed_time import usage_of
+from simulator.measures.identities import BrokenIdentityError
 from simulator.measures.measured import Measured
 from simulator.measures.standing import Capacity, StandingInstances
-from simulator.measures.tally import BrokenIdentityError, Tally
+from simulator.measures.tally import Tally
 from simulator.measures.timeline import TimelineTally
 from simulator.units import NS_PER_SECOND
 from tests.engines import cases, further_cases

@@ -11,8 +11,9 @@ from simulator.engines.clients import Retries
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.scaling import Scaling
 from simulator.engines.tables import Changes, Demand, Outcome, Run
+from simulator.measures.identities import BrokenIdentityError
 from simulator.measures.measured import Measured
-from simulator.measures.tally import BrokenIdentityError, Tally
+from simulator.measures.tally import Tally
 from simulator.measures.timeline import COLUMNS, LATER_COLUMNS, Timeline, TimelineTally
 from simulator.study.journal import line_of, record_of
 from simulator.study.replicate import Record

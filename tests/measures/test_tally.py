@@ -15,9 +15,11 @@ from simulator.engines.pool import Pool, Routing, TimeoutFrom
 from simulator.engines.tables import Demand, Reason, Requests, Run
 from simulator.measures.billed_time import usage_of
 from simulator.measures.histogram import BINS, Histogram
+from simulator.measures.identities import BrokenIdentityError
+from simulator.measures.latency_percentiles import select
 from simulator.measures.measured import Measured
 from simulator.measures.percentiles import LEVELS, Level, level, rank
-from simulator.measures.tally import BrokenIdentityError, Tally, select
+from simulator.measures.tally import Tally
 from simulator.units import FOREVER
 from tests.engines import cases
 from tests.engines.settled import settled_of
