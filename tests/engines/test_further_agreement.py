@@ -118,8 +118,8 @@ def test_longer_cases(kind: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_many_cases(kind: str) -> None:
-    """20,000 small cases of each kind."""
-    assert_all_agree(kind, further_cases.seeded(KINDS[kind], SEED + 2, 20_000))
+    """10,000 small cases of each kind."""
+    assert_all_agree(kind, further_cases.seeded(KINDS[kind], SEED + 2, 10_000))
 
 
 def account_runs(engine: Any, account: Account, stops_ns: Sequence[int]) -> list[Run]:
