@@ -57,3 +57,10 @@ def test_engines_give_the_same_study(name: str) -> None:
         simulator.run(scenario, replications=2, engine=engine).replications for engine in ("compiled", "reference")
     )
     pd.testing.assert_frame_equal(reference, compiled, check_exact=True)
+
+
+@pytest.mark.parametrize("name", ["autoscaling-flash-crowd", "nightly-batch", "provisioned-office-hours"])
+def test_schedules_go_on_from_day_to_day(name: str) -> None:
+    """What the last action of a day leaves is where the first of the next begins: two days are as valid as one."""
+    scenario = simulator.load_scenario(name, overrides={"horizon": "2d"})
+    assert 172_800.0 == scenario.horizon
