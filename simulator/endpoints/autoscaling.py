@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -28,6 +28,7 @@ from simulator.units import to_ns
 #: within 9 (p99 is 300 s · (540/300)^(2.326/1.645)).
 DEFAULT_LAUNCH_TIME: Final = {"kind": "lognormal", "p50": "300s", "p99": "689s"}
 _DAY_S: Final = 86_400
+_WEEK_S: Final = 7 * _DAY_S
 #: Days of the week on which a scheduled action is taken, Monday is 0.
 _DAYS: Final[dict[str, tuple[int, ...]]] = {
     "daily": (0, 1, 2, 3, 4, 5, 6),
@@ -121,6 +122,10 @@ class FollowsLoad(BaseModel, ABC):
     def time_to_serve(self) -> DurationDistribution:
         """From a launch by scaling until the instance is in service [s]."""
 
+    @abstractmethod
+    def slower(self, factor: float) -> Self:
+        """The same with a `time_to_serve` that is so many times as long."""
+
     @property
     def grows_while_updating(self) -> bool:
         """Whether capacity may grow while an instance is starting."""
@@ -181,6 +186,21 @@ class FollowsLoad(BaseModel, ABC):
                 return number, f"makes min_capacity {least} and max_capacity {most}, which must not be less"
         return None
 
+    def in_force(self, week_s: float) -> Self:
+        """The same with the bounds that a week of its scheduled actions leaves at an instant.
+
+        Parameters
+        ----------
+        week_s : float
+            The instant: seconds since Monday 00:00, by the clock of the scenario. [s]
+        """
+        least, most = self.min_capacity, self.max_capacity
+        for _, number in self.taken(RunLength(to_ns(_WEEK_S), week_s % _WEEK_S)):
+            action = self.scheduled_actions[number]
+            least = least if action.min_capacity is None else action.min_capacity
+            most = most if action.max_capacity is None else action.max_capacity
+        return self.model_copy(update={"min_capacity": least, "max_capacity": most})
+
     def scaling(self, run: RunLength, *, counts_spillover: bool = True) -> Scaling:
         """What both engines know of it, in one run; `counts_spillover` as that of `Scaling`."""
         actions = [(at_ns, self.scheduled_actions[number]) for at_ns, number in self.taken(run)]
@@ -232,6 +252,10 @@ class Autoscaling(FollowsLoad):
     def time_to_serve(self) -> DurationDistribution:
         """The launch time [s]."""
         return self.launch_time
+
+    def slower(self, factor: float) -> Self:
+        """The same with a launch time that is so many times as long."""
+        return self.model_copy(update={"launch_time": self.launch_time.scaled(factor)})
 
     def assumed(self) -> list[tuple[bool, str]]:
         """Whether each thing is assumed, and the words for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, ValidationInfo
 
@@ -121,6 +121,10 @@ class ProvisionedAutoscaling(FollowsLoad):
     def time_to_serve(self) -> DurationDistribution:
         """The allocation time [s]."""
         return self.allocation_time
+
+    def slower(self, factor: float) -> Self:
+        """The same with an allocation time that is so many times as long."""
+        return self.model_copy(update={"allocation_time": self.allocation_time.scaled(factor)})
 
     def assumed(self) -> list[tuple[bool, str]]:
         """Whether each thing is assumed, and the words for it."""

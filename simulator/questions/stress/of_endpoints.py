@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from simulator.endpoints import Endpoint, OnDemand
+from simulator.endpoints import BatchTransform, Endpoint, ManagedApi, OnDemand, autoscaling_of
 from simulator.questions.stress.busiest import busiest_start, follows_clock
 from simulator.questions.stress.stressing import Stress, changed, clock_time, rounded
 from simulator.scenario.model import Scenario
@@ -22,13 +22,20 @@ _TOLD: Final = 0.005
 
 @dataclass(frozen=True)
 class SlowerService(Stress):
-    """Service times of every endpoint times a factor."""
+    """Service times of every endpoint times a factor, of an API for every token too."""
 
     name, title, axis = "service", "longer service", "service time over that of the scenario"
 
     def apply(self, scenario: Scenario, severity: float) -> Scenario:
         """Scaled where they are given."""
-        return _with_times(scenario, "service_time", severity)
+        slow = _with_times(scenario, "service_time", severity)
+        endpoints = [
+            one.model_copy(update={"time_per_output_token": one.time_per_output_token * severity})
+            if isinstance(one, ManagedApi)
+            else one
+            for one in slow.endpoints
+        ]
+        return changed(slow, endpoints=endpoints)
 
     def describe(self, scenario: Scenario) -> str:
         """The whole of it."""
@@ -37,13 +44,14 @@ class SlowerService(Stress):
 
 @dataclass(frozen=True)
 class SlowerStarts(Stress):
-    """Startup times of every endpoint times a factor."""
+    """Startup times of every endpoint times a factor, and what instances of scaling and of jobs need to be there."""
 
     name, title, axis = "cold_start", "slower cold starts", "startup time over that of the scenario"
 
     def apply(self, scenario: Scenario, severity: float) -> Scenario:
         """Scaled where they are given."""
-        return _with_times(scenario, "startup_time", severity)
+        late = _with_times(scenario, "startup_time", severity)
+        return changed(late, endpoints=[_launching_late(one, severity) for one in late.endpoints])
 
     def describe(self, scenario: Scenario) -> str:
         """The whole of it."""
@@ -51,7 +59,8 @@ class SlowerStarts(Stress):
 
     def spares(self, scenario: Scenario, endpoint: Endpoint) -> str:
         """Endpoints that launch nothing."""
-        return "" if isinstance(endpoint, OnDemand) else "it launches no instances"
+        launches = isinstance(endpoint, OnDemand | BatchTransform) or autoscaling_of(endpoint) is not None
+        return "" if launches else "it launches no instances"
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,8 @@ class ColdAtPeak(Stress):
     Traffic by the clock begins at its peak if the clock does. Traffic whose expected rate never changes has no peak to
     begin at, and begins as it does; that it may come in bursts, at times that differ from one replication to the next,
     is told. Other traffic follows the start of the run and cannot begin later: a run cut at its peak would have other
-    requests, and fewer, so the stress is refused.
+    requests, and fewer, so the stress is refused. Capacity that scheduled actions change has the bounds that they have
+    left by then.
     """
 
     name, title, axis = "cold_at_peak", "cold at the peak", "deployed cold at the peak"
@@ -115,11 +125,12 @@ class ColdAtPeak(Stress):
         """The run moved to the peak and begun cold, its beginning measured."""
         if severity == self.neutral:
             return scenario
+        peak_s = self._peak_s(scenario)
         endpoints = [
             endpoint.model_copy(update={"starts": "cold"}) if isinstance(endpoint, OnDemand) else endpoint
-            for endpoint in scenario.endpoints
+            for endpoint in _in_force(scenario, peak_s)
         ]
-        starts_at = _moved(scenario, self._peak_s(scenario)).starts_at
+        starts_at = _moved(scenario, peak_s).starts_at
         return changed(scenario, starts_at=starts_at, endpoints=endpoints, initial_transient=0.0)
 
     def describe(self, scenario: Scenario) -> str:
@@ -138,8 +149,11 @@ class ColdAtPeak(Stress):
 
     def spares(self, scenario: Scenario, endpoint: Endpoint) -> str:
         """Endpoints that start nothing, and runs that begin at their peak anyway."""
+        if isinstance(endpoint, ManagedApi):
+            return "it has no instances of its own"
         if not isinstance(endpoint, OnDemand):
-            return "its instances are in service from the start"
+            follows = isinstance(endpoint, BatchTransform) or autoscaling_of(endpoint) is not None
+            return "it launches none for a request" if follows else "its instances are in service from the start"
         peak_s = self._peak_s(scenario)
         if not peak_s and endpoint.starts == "cold" and scenario.initial_transient == 0:
             is_steady = scenario.traffic.steady_rate is not None
@@ -148,12 +162,21 @@ class ColdAtPeak(Stress):
         return ""
 
     def refusal(self, scenario: Scenario) -> str:
-        """Traffic that has a peak in the run, but not by the clock."""
+        """Traffic that has a peak in the run, but not by the clock; schedules that do not go on beyond the run."""
         peak_s = self._peak_s(scenario)
         moved = _moved(scenario, peak_s)
-        if not peak_s or follows_clock(scenario.traffic, scenario.clock, moved, peak_s, scenario.horizon):
+        if not peak_s:
             return ""
-        return f"traffic of kind {scenario.traffic.kind} does not go by the clock: the run cannot begin at its peak"
+        if not follows_clock(scenario.traffic, scenario.clock, moved, peak_s, scenario.horizon):
+            return f"traffic of kind {scenario.traffic.kind} does not go by the clock: the run cannot begin at its peak"
+        run = replace(scenario.run_length, week_s=scenario.run_length.week_s + peak_s)
+        for endpoint in _in_force(scenario, peak_s):
+            follows = autoscaling_of(endpoint)
+            problem = follows.problem_of_schedule(run) if follows is not None else None
+            if problem is not None:
+                number, text = problem
+                return f"scheduled_actions[{number}] of {endpoint.name}, in a run that begins at the peak, {text}"
+        return ""
 
     def place(self, severity: float) -> float:
         """Off or on."""
@@ -179,6 +202,32 @@ def _bursts_aside(scenario: Scenario) -> str:
 
 def _moved(scenario: Scenario, by_s: float) -> Clock:
     return Clock(starts_at=scenario.starts_at + datetime.timedelta(seconds=by_s))
+
+
+def _in_force(scenario: Scenario, by_s: float) -> list[Endpoint]:
+    """Endpoints as their scheduled actions have left them some time into the run, with a first capacity within bounds.
+
+    Nothing is scheduled for endpoints of other kinds, or without actions: those are as they were.
+    """
+    found: list[Endpoint] = []
+    for endpoint in scenario.endpoints:
+        block = autoscaling_of(endpoint)
+        if block is None or not block.scheduled_actions:
+            found.append(endpoint)
+            continue
+        block = block.in_force(scenario.run_length.week_s + by_s)
+        field = "provisioned_concurrency" if isinstance(endpoint, OnDemand) else "initial_instance_count"
+        first = min(max(getattr(endpoint, field), block.min_capacity), block.max_capacity)
+        found.append(endpoint.model_copy(update={"autoscaling": block, field: first}))
+    return found
+
+
+def _launching_late(endpoint: Endpoint, factor: float) -> Endpoint:
+    """An endpoint whose instances of scaling or of jobs are there so many times as late."""
+    if isinstance(endpoint, BatchTransform):
+        return endpoint.model_copy(update={"launch_time": endpoint.launch_time.scaled(factor)})
+    block = autoscaling_of(endpoint)
+    return endpoint if block is None else endpoint.model_copy(update={"autoscaling": block.slower(factor)})
 
 
 def _with_times(scenario: Scenario, field: str, factor: float) -> Scenario:
