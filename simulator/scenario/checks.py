@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from simulator.distributions import DurationDistribution
 from simulator.endpoints import BatchTransform, Endpoint, ManagedApi, OnDemand, autoscaling_of
+from simulator.engines.pool import AtLimit, Pool
 from simulator.errors import InputError, SimulatorError
 from simulator.prices import DEFAULT_SHEET, PriceSheet, items, load_sheet
 from simulator.scenario.composed_month import problems_of_month
@@ -18,7 +19,7 @@ from simulator.scenario.places import KeyPath, path_text
 from simulator.scenario.wording import nearest
 from simulator.traffic import NO_RATE, Closed
 from simulator.traffic.arrivals import horizon_problem
-from simulator.units import duration_text
+from simulator.units import FOREVER, duration_text
 
 if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 #: Path of the field and what is wrong.
 Finding = tuple[KeyPath, str]
 
+#: Of clients that may be turned away. Assumption: nobody sends again sooner. [s]
+_LEAST_THINK_TIME = 1e-3
 #: Kinds of endpoint that no population of clients can wait for (model.md 4.5).
 _ANSWERS_NO_CLIENT = ("batch_transform", "multi_model")
 #: Family of items → the field that chose the item.
@@ -135,6 +138,34 @@ def _closed(scenario: Scenario) -> Iterator[Finding]:
     for name in ("composed_month", "fleet"):
         if getattr(scenario, name) is not None:
             yield (name,), f"is not allowed with closed traffic: {NO_RATE}"
+    if isinstance(scenario.traffic, Closed) and scenario.traffic.think_time.mean() < _LEAST_THINK_TIME:
+        yield from _without_end(scenario, scenario.traffic.clients)
+
+
+def _without_end(scenario: Scenario, clients: int) -> Iterator[Finding]:
+    """Clients that hardly think, and endpoints that may turn them away: both take no time, and a run has no end."""
+    turning = []
+    for endpoint in scenario.endpoints:
+        with suppress(ValueError):  # a pool that cannot be is told of elsewhere
+            turning += [endpoint.name] if _may_turn_away(endpoint.pool(scenario.run_length), clients) else []
+    if turning:
+        yield (
+            ("traffic", "think_time"),
+            f"must be {1e3 * _LEAST_THINK_TIME:g}ms or more on average where an endpoint may turn a client away at "
+            f"once, as {', '.join(turning)} may: it would send again and again in no time",
+        )
+
+
+def _may_turn_away(pool: Pool, clients: int) -> bool:
+    """Whether a pool may throttle one of so many requests at once."""
+    if pool.quota is not None:
+        return min(pool.quota.requests_per_minute, pool.quota.tokens_per_minute) != FOREVER
+    if not pool.launches:
+        return pool.queue_limit + pool.places < clients or not (pool.standing or pool.waits_for_capacity)
+    if any(rate is not None and rate.burst < clients for rate in (pool.request_rate, pool.launch_rate)):
+        return True
+    room = pool.queue_limit if pool.at_limit is AtLimit.QUEUE else 0
+    return pool.max_concurrency + room < clients
 
 
 def _precision(scenario: Scenario, names: list[str]) -> Iterator[Finding]:

@@ -142,6 +142,34 @@ def test_what_it_does_not_go_with_is_told(fields: dict[str, Any], path: str, tol
     assert any(path in place and told in message for place, message in found.items()), found
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "turns_away"),
+    [
+        ({"kind": "serverless", "memory_size": "2048MB", "max_concurrency": 11}, True),
+        ({"kind": "serverless", "memory_size": "2048MB", "max_concurrency": 12}, False),
+        ({"kind": "real_time", "instance_type": "ml.m5.xlarge", "workers_per_instance": 2, "queue_limit": 9}, True),
+        ({"kind": "real_time", "instance_type": "ml.m5.xlarge", "workers_per_instance": 2, "queue_limit": 10}, False),
+        ({"kind": "real_time", "instance_type": "ml.m5.xlarge", "initial_instance_count": 0}, True),
+        ({"kind": "function", "memory_size": "1024MB", "request_rate": {"limit": 11}}, True),
+        ({"kind": "function", "memory_size": "1024MB"}, False),
+    ],
+)
+def test_clients_that_do_not_think_must_not_be_turned_away(endpoint: dict[str, Any], turns_away: bool) -> None:
+    """Twelve clients that send at once after an answer: refused by an endpoint they would send without end.
+
+    Where there is room for all twelve each waits for its answer, and the run has an end.
+    """
+    fields = {"traffic": TRAFFIC | {"think_time": "0s"}, "endpoints": [{"name": "s", **endpoint}], "baseline": "s"}
+    if not turns_away:
+        assert 0.0 == scenario(**fields).traffic.think_time.mean()  # type: ignore[union-attr]
+        return
+    with pytest.raises(ScenarioError) as caught:
+        scenario(**fields)
+    told = {problem.path: problem.message for problem in caught.value.problems}
+    assert ["traffic.think_time"] == list(told)
+    assert "must be 1ms or more on average where an endpoint may turn a client away at once, as s may" in str(told)
+
+
 def test_it_cannot_be_scaled() -> None:
     """More clients are not more of the same."""
     with pytest.raises(InputError, match=r"vary traffic\.clients instead"):
