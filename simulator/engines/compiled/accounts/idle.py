@@ -30,21 +30,19 @@ def put_idle(routing: int, of_pools: Ints, pool: int, links: Ints, row: int) -> 
         while before > row:
             behind = before
             before = links[before, _BEFORE]
-    links[row, _BEFORE], links[row, _BEHIND] = before, behind
-    if before == _NONE:
-        of_pools[pool, IDLE_FIRST] = row
-    else:
-        links[before, _BEHIND] = row
-    if behind == _NONE:
-        of_pools[pool, IDLE_LAST] = row
-    else:
-        links[behind, _BEFORE] = row
+    _link(of_pools, pool, links, before, row)
+    _link(of_pools, pool, links, row, behind)
 
 
 @rule
 def drop_idle(of_pools: Ints, pool: int, links: Ints, row: int) -> None:
     """Take an instance out."""
-    before, behind = links[row, _BEFORE], links[row, _BEHIND]
+    _link(of_pools, pool, links, links[row, _BEFORE], links[row, _BEHIND])
+
+
+@rule
+def _link(of_pools: Ints, pool: int, links: Ints, before: int, behind: int) -> None:
+    """Let two follow each other; `NONE` before the first and behind the last."""
     if before == _NONE:
         of_pools[pool, IDLE_FIRST] = behind
     else:
