@@ -5,14 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulator.compiling import Kernels
+from simulator.engines.compiled.kernels import SOURCES
 
-_HERE = Path(__file__).parent
-_ENGINES = _HERE.parent.parent
-KERNELS = Kernels(
-    [
-        *sorted(_HERE.glob("*.py")),
-        *sorted(_HERE.parent.glob("*.py")),
-        *(_ENGINES / f"{name}.py" for name in ("clients", "pool", "tables")),
-    ]
-)
+KERNELS = Kernels([*sorted(Path(__file__).parent.glob("*.py")), *SOURCES])
 kernel, rule = KERNELS.kernel, KERNELS.rule
