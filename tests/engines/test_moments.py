@@ -23,6 +23,7 @@ from simulator.engines.compiled.retrying import (
     with_more_tries,
     write_try,
 )
+from simulator.engines.compiled.rows import End
 from simulator.engines.tables import Outcome
 from simulator.units import FOREVER
 
@@ -140,7 +141,7 @@ def test_tries_are_given_away_in_order_of_request_and_attempt() -> None:
     for row, (number, at_ns) in enumerate(rows):
         if row == len(tried.number):
             tried = with_more_tries(tried)
-        write_try(tried, row, number, at_ns, at_ns + 5, 1, 4, -1, -1, -1, -1, False)
+        write_try(tried, row, number, at_ns, at_ns + 5, End(1, 4, -1, -1, -1, -1, False))
     tries, size = take_tries(tried, len(rows), below=5)
     assert [(2, 11), (2, 14), (4, 10), (4, 12)] == list(zip(tries.number.tolist(), tries.at_ns.tolist(), strict=True))
     assert ([16, 19, 15, 17], [4] * 4) == (tries.next_ns.tolist(), tries.reason.tolist())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.engines.clients import GOLDEN, MIX_1, MIX_2, Retries
 from simulator.engines.compiled.growing import doubled
 from simulator.engines.compiled.kernels import rule
+from simulator.engines.compiled.rows import End
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.tables import Outcome, Tries
 from simulator.units import FOREVER
@@ -64,6 +65,14 @@ def next_attempt_ns(retrying: Retrying, key: np.uint64, number: int, attempt: in
     delay = np.rint(delay)
     whole_ns = FOREVER if delay >= _TOO_LONG else max(1, int(delay))
     return int(plus(ended_ns, whole_ns))
+
+
+@rule
+def next_try_ns(retrying: Retrying, key: np.uint64, number: int, attempt: int, outcome: int, ended_ns: int) -> int:
+    """When another attempt is made after one, from 1, that ended like this; `FOREVER` if none ever is."""
+    if not tries_again(retrying, outcome, attempt):
+        return FOREVER
+    return next_attempt_ns(retrying, key, number, attempt, ended_ns)
 
 
 @rule
@@ -140,28 +149,15 @@ def take_tries(tried: Tried, size: int, below: int) -> tuple[Tries, int]:
 
 
 @rule
-def write_try(
-    tried: Tried,
-    row: int,
-    number: int,
-    at_ns: int,
-    next_ns: int,
-    outcome: int,
-    reason: int,
-    start_ns: int,
-    response_ns: int,
-    release_ns: int,
-    instance: int,
-    is_cold: bool,
-) -> None:
-    """Write a row; there must be room."""
+def write_try(tried: Tried, row: int, number: int, at_ns: int, next_ns: int, end: End) -> None:
+    """Write the row of an attempt, made at one instant and followed by another; there must be room."""
     tried.number[row] = number
     tried.at_ns[row] = at_ns
     tried.next_ns[row] = next_ns
-    tried.outcome[row] = outcome
-    tried.reason[row] = reason
-    tried.start_ns[row] = start_ns
-    tried.response_ns[row] = response_ns
-    tried.release_ns[row] = release_ns
-    tried.instance[row] = instance
-    tried.is_cold[row] = is_cold
+    tried.outcome[row] = end.outcome
+    tried.reason[row] = end.reason
+    tried.start_ns[row] = end.start_ns
+    tried.response_ns[row] = end.response_ns
+    tried.release_ns[row] = end.release_ns
+    tried.instance[row] = end.instance
+    tried.is_cold[row] = end.is_cold

@@ -28,6 +28,18 @@ class Table(NamedTuple):
     is_cold: NDArray[np.bool_]
 
 
+class End(NamedTuple):
+    """How one attempt ends: a row of such a table."""
+
+    outcome: int
+    reason: int
+    start_ns: int
+    response_ns: int
+    release_ns: int
+    instance: int
+    is_cold: bool
+
+
 def empty_table(n: int) -> Table:
     """n rows whose content is undefined: a kernel writes every column of every row."""
     start_ns, response_ns, release_ns, instance = (np.empty(n, np.int64) for _ in range(4))
@@ -67,56 +79,51 @@ def column_of(demand: Demand, name: str) -> Column:
 
 
 @rule
-def write_served(
-    table: Table, row: int, start_ns: int, service_ns: int, limit_ns: int, instance: int, is_cold: bool
-) -> int:
-    """When the place is free again, after writing the row of a request that a place took.
+def answer(release_ns: int, limit_ns: int) -> tuple[int, int]:
+    """Outcome and response of an attempt that a place serves until its release, under a limit.
 
     Completed if it is released no later than its limit: at one instant a release comes first (ranks 10 and 50).
     """
-    release_ns = plus(start_ns, service_ns)
     in_time = release_ns <= limit_ns
-    table.outcome[row] = _COMPLETED if in_time else _TIMED_OUT
-    table.reason[row] = _NO_REASON
-    table.start_ns[row] = start_ns
-    table.response_ns[row] = release_ns if in_time else limit_ns
-    table.release_ns[row] = release_ns
-    table.instance[row] = instance
-    table.is_cold[row] = is_cold
+    return _COMPLETED if in_time else _TIMED_OUT, release_ns if in_time else limit_ns
+
+
+@rule
+def write_end(table: Table, row: int, end: End) -> None:
+    """Write a row."""
+    table.outcome[row] = end.outcome
+    table.reason[row] = end.reason
+    table.start_ns[row] = end.start_ns
+    table.response_ns[row] = end.response_ns
+    table.release_ns[row] = end.release_ns
+    table.instance[row] = end.instance
+    table.is_cold[row] = end.is_cold
+
+
+@rule
+def write_served(
+    table: Table, row: int, start_ns: int, service_ns: int, limit_ns: int, instance: int, is_cold: bool
+) -> int:
+    """When the place is free again, after writing the row of a request that a place took."""
+    release_ns = plus(start_ns, service_ns)
+    outcome, response_ns = answer(release_ns, limit_ns)
+    write_end(table, row, End(outcome, _NO_REASON, start_ns, response_ns, release_ns, instance, is_cold))
     return release_ns
 
 
 @rule
 def write_failed_launch(table: Table, row: int, failure_ns: int, instance: int) -> None:
     """Row of a request whose launch took longer than the startup limit."""
-    table.outcome[row] = _TIMED_OUT
-    table.reason[row] = _NO_REASON
-    table.start_ns[row] = _NONE
-    table.response_ns[row] = failure_ns
-    table.release_ns[row] = failure_ns
-    table.instance[row] = instance
-    table.is_cold[row] = True
+    write_end(table, row, End(_TIMED_OUT, _NO_REASON, _NONE, failure_ns, failure_ns, instance, True))
 
 
 @rule
 def write_given_up(table: Table, row: int, limit_ns: int) -> None:
     """Row of a request that left the queue at its limit."""
-    table.outcome[row] = _TIMED_OUT
-    table.reason[row] = _NO_REASON
-    table.start_ns[row] = _NONE
-    table.response_ns[row] = limit_ns
-    table.release_ns[row] = _NONE
-    table.instance[row] = _NONE
-    table.is_cold[row] = False
+    write_end(table, row, End(_TIMED_OUT, _NO_REASON, _NONE, limit_ns, _NONE, _NONE, False))
 
 
 @rule
 def write_throttled(table: Table, row: int, reason: int) -> None:
     """Row of a request that was turned away."""
-    table.outcome[row] = _THROTTLED
-    table.reason[row] = reason
-    table.start_ns[row] = _NONE
-    table.response_ns[row] = _NONE
-    table.release_ns[row] = _NONE
-    table.instance[row] = _NONE
-    table.is_cold[row] = False
+    write_end(table, row, End(_THROTTLED, reason, _NONE, _NONE, _NONE, _NONE, False))

@@ -37,22 +37,20 @@ from simulator.engines.compiled.accounts.state import (
 )
 from simulator.engines.compiled.moments import AT, ORDER, WHO, add_moment, drop_first, id_of, rank_of
 from simulator.engines.compiled.on_demand import retirement_ns
-from simulator.engines.compiled.retrying import Retrying, Tried, next_attempt_ns, tries_again, write_try
-from simulator.engines.compiled.rows import Table
+from simulator.engines.compiled.retrying import Retrying, Tried, next_try_ns, write_try
+from simulator.engines.compiled.rows import End, Table, answer, write_end
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.tables import NONE, Outcome, Reason
 from simulator.units import FOREVER
 
 _NONE = int(NONE)
-_COMPLETED, _THROTTLED, _TIMED_OUT = int(Outcome.COMPLETED), int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
+_THROTTLED, _TIMED_OUT = int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
 _NO_REASON, _CONCURRENCY = int(Reason.NONE), int(Reason.CONCURRENCY)
 _RELEASE, _RETRY = 10, 55
 _NUMBER = (1 << NUMBER_BITS) - 1
 
 #: What `serve_account` returns if there is nothing left to do.
 DONE = -1
-#: Outcome of a request that has not ended.
-UNDECIDED = -1
 
 
 @kernel
@@ -153,54 +151,29 @@ def serve_account(
         if place != _NONE:
             instance = state.numbers[place]
             of_pools[pool, OCCUPIED] += 1
-            outcome = _TIMED_OUT
+            patience_ns = plus(now_ns, rows.patience_ns[row]) if own[HAS_PATIENCE] else FOREVER
             if fails:
-                start_ns = _NONE
-                release_ns = response_ns = plus(now_ns, own[STARTUP_LIMIT])
+                outcome, start_ns = _TIMED_OUT, _NONE
+                release_ns = plus(now_ns, own[STARTUP_LIMIT])
+                response_ns = min(release_ns, patience_ns)
                 gone_ns[place] = release_ns
             else:
                 release_ns = plus(start_ns, rows.service_ns[row])
-                response_ns = min(release_ns, plus(start_ns, own[TIMEOUT]))
-                if response_ns == release_ns:
-                    outcome = _COMPLETED
+                outcome, response_ns = answer(release_ns, min(plus(start_ns, own[TIMEOUT]), patience_ns))
                 if place >= rules.standing:
                     gone_ns[place] = retirement_ns(release_ns, rows.idle_timeout_ns[row], state.life_over_ns[place])
-            if own[HAS_PATIENCE]:
-                limit_ns = plus(now_ns, rows.patience_ns[row])
-                if response_ns > limit_ns:
-                    outcome, response_ns = _TIMED_OUT, limit_ns
             sizes[MOMENTS] = add_moment(moments, sizes[MOMENTS], release_ns, _RELEASE, named, attempt, place, _NONE)
         else:
             start_ns = _NONE
-        next_ns = FOREVER
+        end = End(outcome, reason, start_ns, response_ns, release_ns, instance, is_cold)
+        ended_ns = now_ns if response_ns == _NONE else response_ns
         retrying = Retrying(
             own[ATTEMPTS], own[JITTER] == 1, own[AFTER_TIMEOUT] == 1, rules.delays_ns[own[FIRST_DELAY] :]
         )
-        if tries_again(retrying, outcome, attempt):
-            ended_ns = now_ns if response_ns == _NONE else response_ns
-            next_ns = next_attempt_ns(retrying, keys[pool], named & _NUMBER, attempt, ended_ns)
+        next_ns = next_try_ns(retrying, keys[pool], named & _NUMBER, attempt, outcome, ended_ns)
         if next_ns < FOREVER:
-            write_try(
-                tried,
-                sizes[TRIES],
-                named,
-                now_ns,
-                next_ns,
-                outcome,
-                reason,
-                start_ns,
-                response_ns,
-                release_ns,
-                instance,
-                is_cold,
-            )
+            write_try(tried, sizes[TRIES], named, now_ns, next_ns, end)
             sizes[TRIES] += 1
             sizes[MOMENTS] = add_moment(moments, sizes[MOMENTS], next_ns, _RETRY, named, attempt + 1, _NONE, _NONE)
         else:
-            table.outcome[row] = outcome
-            table.reason[row] = reason
-            table.start_ns[row] = start_ns
-            table.response_ns[row] = response_ns
-            table.release_ns[row] = release_ns
-            table.instance[row] = instance
-            table.is_cold[row] = is_cold
+            write_end(table, row, end)

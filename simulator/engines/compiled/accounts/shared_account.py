@@ -19,7 +19,7 @@ from simulator.engines.compiled.accounts.room import (
     starts_of,
     with_more_room,
 )
-from simulator.engines.compiled.accounts.serving import DONE, UNDECIDED, serve_account
+from simulator.engines.compiled.accounts.serving import DONE, serve_account
 from simulator.engines.compiled.accounts.state import (
     IDLE_FIRST,
     IDLE_LAST,
@@ -33,6 +33,7 @@ from simulator.engines.compiled.accounts.state import (
     rules_of,
     state_at_start,
 )
+from simulator.engines.compiled.held_back import UNDECIDED
 from simulator.engines.compiled.retrying import nothing_tried
 from simulator.engines.compiled.rows import Table, empty_table, requests_of
 from simulator.engines.pool import Pool

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines.compiled.held_back import last_arrival_ns
 from simulator.engines.compiled.jobs.serving import Begun, Rules, serve_jobs
 from simulator.engines.compiled.moments import no_moments
 from simulator.engines.compiled.rows import column_of, empty_table, requests_of
@@ -63,7 +64,7 @@ class JobPool:
             If the block begins before the last request fed, or one of its requests never arrives, or waits for ever.
         """
         if len(demand):
-            self._check(demand)
+            self._last_ns = last_arrival_ns(demand, self._last_ns)
             self._blocks.append(demand)
         return self._settled(self._last_ns, self._last_ns)
 
@@ -79,14 +80,6 @@ class JobPool:
         if self._blocks:
             raise InputError("demand: requests wait for ever, for a job that never begins")
         return settled
-
-    def _check(self, demand: Demand) -> None:
-        first_ns, last_ns = int(demand.arrival_ns[0]), int(demand.arrival_ns[-1])
-        if first_ns < self._last_ns:
-            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._last_ns} ns")
-        if last_ns == FOREVER:
-            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
-        self._last_ns = last_ns
 
     def _settled(self, now_ns: int, until_ns: int) -> Settled:
         """What the jobs that begin up to now settle."""

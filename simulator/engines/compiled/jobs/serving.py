@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from simulator.engines.compiled.jobs.kernels import kernel
 from simulator.engines.compiled.moments import AT, WHO, add_moment, drop_first, rank_of
-from simulator.engines.compiled.rows import Column, Table
+from simulator.engines.compiled.rows import Column, End, Table, answer, write_end
 from simulator.engines.compiled.saturating import plus
-from simulator.engines.tables import Outcome, Reason
+from simulator.engines.tables import Reason
 from simulator.units import FOREVER
 
 Ints = NDArray[np.int64]
-_COMPLETED, _TIMED_OUT, _NO_REASON = int(Outcome.COMPLETED), int(Outcome.TIMED_OUT), int(Reason.NONE)
+_NO_REASON = int(Reason.NONE)
 _RELEASE, _READY = 10, 20
 
 
@@ -88,16 +88,11 @@ def serve_jobs(
             for taken in range(row, min(stop, row + min(workers, stop - row))):
                 release_ns = plus(start_ns, service_ns.values[taken & service_ns.mask])
                 limit_ns = plus(start_ns, rules.timeout_ns)
-                is_over = release_ns > limit_ns
-                if is_over and rules.stops:
-                    release_ns = limit_ns
-                table.outcome[taken] = _TIMED_OUT if is_over else _COMPLETED
-                table.reason[taken] = _NO_REASON
-                table.start_ns[taken] = start_ns
-                table.response_ns[taken] = min(release_ns, limit_ns)
-                table.release_ns[taken] = release_ns
-                table.instance[taken] = instance
-                table.is_cold[taken] = False
+                outcome, response_ns = answer(release_ns, limit_ns)
+                if rules.stops:
+                    release_ns = response_ns
+                end = End(outcome, _NO_REASON, start_ns, response_ns, release_ns, instance, False)
+                write_end(table, taken, end)
                 gone_ns = max(gone_ns, release_ns)
                 size = add_moment(moments, size, release_ns, _RELEASE, first_number + taken, 0, instance, 0)
             row += min(workers, stop - row)

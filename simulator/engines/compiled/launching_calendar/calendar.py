@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engines.compiled.held_back import UNDECIDED, HeldBack, last_arrival_ns
 from simulator.engines.compiled.idle_at_random import set_slot
 from simulator.engines.compiled.launching_calendar.fleet import Fleet
 from simulator.engines.compiled.launching_calendar.line import empty_line
 from simulator.engines.compiled.launching_calendar.population import SENDING, drop_sendings, first_sendings
 from simulator.engines.compiled.launching_calendar.room import forget_gone, instances_in, with_more_room
 from simulator.engines.compiled.launching_calendar.rules import full_buckets, rows_of, rules_of
-from simulator.engines.compiled.launching_calendar.serving import DONE, STOPPED, UNDECIDED, serve
+from simulator.engines.compiled.launching_calendar.serving import DONE, STOPPED, serve
 from simulator.engines.compiled.launching_calendar.state import (
     MOMENTS,
     NEXT_ROW,
@@ -28,7 +29,6 @@ from simulator.engines.compiled.launching_calendar.state import (
 from simulator.engines.compiled.living import Gone, nobody
 from simulator.engines.compiled.moments import ranks_of
 from simulator.engines.compiled.retrying import nothing_tried, take_tries
-from simulator.engines.compiled.rows import Table, empty_table, requests_of
 from simulator.engines.compiled.scaling import NEVER, Scaler
 from simulator.engines.pool import Pool, Routing
 from simulator.engines.tables import NONE, Changes, Demand, LaunchTimes, Settled
@@ -64,9 +64,8 @@ class LaunchingCalendar:
         self._fleet = Fleet(pool.standing, state)
         self._scaler = Scaler(pool.scaling, self._fleet, launch_times) if pool.scaling else None
         self._tried = nothing_tried(room)
-        self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
+        self._held = HeldBack()
         self._senders = np.empty(0, np.int64)
-        self._table = empty_table(0)
         self._key = np.uint64(0)
         self._rows_told = 0
         # Looking for those who are gone takes time in proportion to the rows: as many requests have to come before.
@@ -79,7 +78,7 @@ class LaunchingCalendar:
         """Whether a client may still send a request for which there is no row: its sending is then the next event."""
         state = self._fleet.state
         is_sending = state.sizes[MOMENTS] > 0 and ranks_of(state.moments[:1])[0] == SENDING
-        return bool(is_sending and state.sizes[NEXT_ROW] == len(self._demand))
+        return bool(is_sending and state.sizes[NEXT_ROW] == len(self._held.demand))
 
     def feed(self, demand: Demand) -> Settled:
         """The oldest rows as far as they are decided, and what is known for good of the instances.
@@ -102,8 +101,7 @@ class LaunchingCalendar:
             self._until_ns = gone.until_ns
             self._rows_told = int(self._fleet.state.sizes[ROWS])
             self._requests_to_look = max(self._room, self._rows_told)
-        is_decided = np.append(self._table.outcome != UNDECIDED, False)
-        return self._settled(int(np.argmin(is_decided)), launched_ns, gone)
+        return self._settled(self._held.decided, launched_ns, gone)
 
     def finish(self) -> Settled:
         """All that is left, as it ends if no request follows.
@@ -119,7 +117,7 @@ class LaunchingCalendar:
             drop_sendings(self._fleet.state.moments, sizes)
         self._run(drains=True)
         n = int(sizes[NEXT_ROW])
-        if (self._table.outcome[:n] == UNDECIDED).any():
+        if (self._held.table.outcome[:n] == UNDECIDED).any():
             raise InputError("demand: requests wait for ever, for a service that never ends")
         rest = instances_in(self._fleet.state, slice(int(sizes[ROWS])), FOREVER)
         return self._settled(n, self._launched_since(), rest)
@@ -132,31 +130,22 @@ class LaunchingCalendar:
             demand = replace(demand, arrival_ns=np.zeros(n, np.int64))
             self._senders = np.concatenate([self._senders, np.zeros(n, np.int64)])
         else:
-            self._check(demand)
+            self._last_ns = last_arrival_ns(demand, self._last_ns)
         self._key = demand.retry_key[0]
-        self._demand = Demand.joined([self._demand, demand]) if len(self._demand) else demand
-        self._table = _longer(self._table, n)
+        self._held.add(demand)
         if self._warm_one_to_come:
             self._warm_one_to_come = False
             self._add_warm(int(demand.idle_timeout_ns[0]), int(demand.lifetime_ns[0]))
 
-    def _check(self, demand: Demand) -> None:
-        first_ns, last_ns = int(demand.arrival_ns[0]), int(demand.arrival_ns[-1])
-        if first_ns < self._last_ns:
-            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._last_ns} ns")
-        if last_ns == FOREVER:
-            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
-        self._last_ns = last_ns
-
     def _run(self, *, drains: bool) -> None:
         """All events up to the last arrival, or all."""
-        rows = rows_of(self._demand, self._rules, self._senders)
+        rows = rows_of(self._held.demand, self._rules, self._senders)
         fleet, scaler = self._fleet, self._scaler
         run: Any = serve
         while True:
             until_ns, until_rank = scaler.next if scaler else NEVER
             came_back = run(
-                self._rules, rows, self._key, drains, until_ns, until_rank, fleet.state, self._table, self._tried
+                self._rules, rows, self._key, drains, until_ns, until_rank, fleet.state, self._held.table, self._tried
             )
             if came_back == DONE:
                 break
@@ -166,7 +155,7 @@ class LaunchingCalendar:
                 self._make_room()
         sent = fleet.state.sizes[NEXT_ROW]
         if self._rules.is_closed and sent:
-            self._last_ns = int(self._demand.arrival_ns[sent - 1])
+            self._last_ns = int(self._held.demand.arrival_ns[sent - 1])
 
     def _make_room(self) -> None:
         """Room for one more event in every array that was short of it."""
@@ -194,11 +183,7 @@ class LaunchingCalendar:
     def _settled(self, n: int, launched_ns: NDArray[np.int64], gone: Gone) -> Settled:
         """The first n requests held, with their tries, which are then forgotten."""
         sizes = self._fleet.state.sizes
-        held = len(self._demand)
-        demand, requests = self._demand.rows(0, n), requests_of(self._table).rows(0, n)
-        self._demand = self._demand.rows(n, held)
-        columns: list[Any] = [column[n:] for column in self._table]
-        self._table = Table(*columns)
+        demand, requests = self._held.take(n)
         self._senders = self._senders[n:]
         sizes[OLDEST] += n
         sizes[NEXT_ROW] -= n
@@ -217,13 +202,3 @@ class LaunchingCalendar:
         """Launches since the last call."""
         told, self._rows_told = self._rows_told, int(self._fleet.state.sizes[ROWS])
         return self._fleet.state.launch_ns[told : self._rows_told].copy()
-
-
-def _longer(table: Table, n: int) -> Table:
-    """The same with n rows behind, undecided."""
-    more = empty_table(n)
-    more.outcome[:] = UNDECIDED
-    if len(table.outcome) == 0:
-        return more
-    columns: list[Any] = [np.concatenate([getattr(table, name), getattr(more, name)]) for name in Table._fields]
-    return Table(*columns)

@@ -136,10 +136,12 @@ def full_buckets(rules: Rules) -> NDArray[np.int64]:
 
 @rule
 def takes_token(buckets: NDArray[np.int64], bucket: int, burst: int, interval_ns: int, now_ns: int) -> bool:
-    """Whether there is a token, which is spent.
+    """Whether there is a token, which is spent; a burst of 0 is no limit.
 
     Tokens · interval + part is the credit of the rule; apart they stay whole numbers of 64 bits, whatever the burst.
     """
+    if burst == 0:
+        return True
     tokens, part_ns = buckets[bucket, _TOKENS], buckets[bucket, _PART_NS]
     elapsed_ns = now_ns - buckets[bucket, _SEEN_NS]
     gained = elapsed_ns // interval_ns

@@ -25,13 +25,7 @@ from simulator.engines.compiled.launching_calendar.load import GOES_ON, LOOK_AGA
 from simulator.engines.compiled.launching_calendar.places import add_partly, launch, leave_place, take_place
 from simulator.engines.compiled.launching_calendar.population import SENDING, send_next
 from simulator.engines.compiled.launching_calendar.room import is_short
-from simulator.engines.compiled.launching_calendar.rules import (
-    LAUNCH_RATE,
-    REQUEST_RATE,
-    Rows,
-    Rules,
-    takes_token,
-)
+from simulator.engines.compiled.launching_calendar.rules import LAUNCH_RATE, REQUEST_RATE, Rows, Rules, takes_token
 from simulator.engines.compiled.launching_calendar.state import (
     AT_LIMIT,
     DRAINING,
@@ -53,8 +47,8 @@ from simulator.engines.compiled.launching_calendar.state import (
 )
 from simulator.engines.compiled.moments import AT, ORDER, VALUE, WHO, add_moment, drop_first, id_of, rank_of
 from simulator.engines.compiled.on_demand import retirement_ns
-from simulator.engines.compiled.retrying import Tried, next_attempt_ns, tries_again, write_try
-from simulator.engines.compiled.rows import Table
+from simulator.engines.compiled.retrying import Tried, next_try_ns, write_try
+from simulator.engines.compiled.rows import End, Table, answer, write_end
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.tables import NONE, Outcome, Reason
 from simulator.units import FOREVER
@@ -69,8 +63,6 @@ _NO_PATIENCE, _FOR_RESPONSE = int(Patience.NONE), int(Patience.RESPONSE)
 
 #: Why `serve` came back.
 DONE, STOPPED, SHORT = range(3)
-#: Outcome of a request that has not ended.
-UNDECIDED = -1
 
 
 @kernel
@@ -196,9 +188,7 @@ def serve(
 
         # Steps 1 to 5: away, to a place, or into the line.
         if comes:
-            if rules.request_burst > 0 and not takes_token(
-                state.buckets, REQUEST_RATE, rules.request_burst, rules.request_interval_ns, now_ns
-            ):
+            if not takes_token(state.buckets, REQUEST_RATE, rules.request_burst, rules.request_interval_ns, now_ns):
                 reason = _RATE
             elif sizes[OCCUPIED] >= rules.max_concurrency:
                 if not rules.queues:
@@ -219,9 +209,7 @@ def serve(
                     state.claims[spare] += 1
                     if state.claims[spare] == places:
                         sizes[SPARE] = _NONE
-                elif rules.launch_burst > 0 and not takes_token(
-                    state.buckets, LAUNCH_RATE, rules.launch_burst, rules.launch_interval_ns, now_ns
-                ):
+                elif not takes_token(state.buckets, LAUNCH_RATE, rules.launch_burst, rules.launch_interval_ns, now_ns):
                     reason = _RATE
                 else:
                     is_cold = True
@@ -271,14 +259,13 @@ def serve(
             else:
                 release_ns = plus(start_ns, rows.service_ns.values[row & rows.service_ns.mask])
                 timeout_ns = plus(start_ns, rules.timeout_ns)
-                response_ns = min(release_ns, timeout_ns)
-                is_over = release_ns > timeout_ns
-                outcome = _TIMED_OUT if is_over else _COMPLETED
-                if is_over and rules.stops:
+                outcome, response_ns = answer(release_ns, timeout_ns)
+                is_stopped = rules.stops and outcome == _TIMED_OUT
+                if is_stopped:
                     release_ns = timeout_ns
                 if kinds[place] != ON_DEMAND:
                     value = FOREVER
-                elif is_over and rules.stops:
+                elif is_stopped:
                     value = _NONE
                 else:
                     value = retirement_ns(
@@ -293,37 +280,16 @@ def serve(
             start_ns = _NONE
             if reason != _NO_REASON:
                 outcome, response_ns = _THROTTLED, _NONE
-        next_ns = FOREVER
-        if tries_again(retrying, outcome, attempt):
-            ended_ns = now_ns if response_ns == _NONE else response_ns
-            next_ns = next_attempt_ns(retrying, key, number, attempt, ended_ns)
+        end = End(outcome, reason, start_ns, response_ns, release_ns, instance, is_cold)
+        ended_ns = now_ns if response_ns == _NONE else response_ns
+        next_ns = next_try_ns(retrying, key, number, attempt, outcome, ended_ns)
         if next_ns < FOREVER:
-            write_try(
-                tried,
-                sizes[TRIES],
-                number,
-                attempt_ns,
-                next_ns,
-                outcome,
-                reason,
-                start_ns,
-                response_ns,
-                release_ns,
-                instance,
-                is_cold,
-            )
+            write_try(tried, sizes[TRIES], number, attempt_ns, next_ns, end)
             sizes[TRIES] += 1
             enter(moments, sizes, next_ns, _RETRY, number, attempt + 1, _NONE, _NONE)
         else:
-            table.outcome[row] = outcome
-            table.reason[row] = reason
-            table.start_ns[row] = start_ns
-            table.response_ns[row] = response_ns
-            table.release_ns[row] = release_ns
-            table.instance[row] = instance
-            table.is_cold[row] = is_cold
+            write_end(table, row, end)
             if rules.is_closed:
-                ended_ns = now_ns if response_ns == _NONE else response_ns
                 if outcome == _COMPLETED:
                     ended_ns = plus(ended_ns, rules.overhead_ns)
                 think_ns = rows.think_ns.values[row & rows.think_ns.mask]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
+from simulator.engines.compiled.held_back import HeldBack, last_arrival_ns
 from simulator.engines.compiled.moments import no_moments
 from simulator.engines.compiled.quota.buckets import full_buckets
 from simulator.engines.compiled.quota.rules import rows_of, rules_of
@@ -20,16 +21,13 @@ from simulator.engines.compiled.quota.serving import (
     OLDEST,
     SIZES,
     TRIES,
-    UNDECIDED,
     State,
     enter_first_sendings,
     serve,
 )
 from simulator.engines.compiled.retrying import nothing_tried, take_tries, with_more_tries
-from simulator.engines.compiled.rows import Table, empty_table, requests_of
 from simulator.engines.pool import Pool
 from simulator.engines.tables import Demand, Instances, Settled
-from simulator.errors import InputError
 from simulator.units import FOREVER
 
 
@@ -54,8 +52,7 @@ class QuotaPool:
         enter: Any = enter_first_sendings
         enter(self._state, np.array(first_sends_ns, np.int64), self._rules.until_ns)
         self._tried = nothing_tried(room)
-        self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
-        self._table = empty_table(0)
+        self._held = HeldBack()
         self._key = np.uint64(0)
         self._launched_ns = np.zeros(1, np.int64)
 
@@ -64,7 +61,7 @@ class QuotaPool:
         """Whether a client of a closed population may still send a request for which there is no row yet."""
         # What is entered after all has happened that can begins with a sending.
         sizes = self._state.sizes
-        return bool(self._rules.is_closed and sizes[NEXT_ROW] == len(self._demand) and sizes[MOMENTS] > 0)
+        return bool(self._rules.is_closed and sizes[NEXT_ROW] == len(self._held.demand) and sizes[MOMENTS] > 0)
 
     def feed(self, demand: Demand) -> Settled:
         """The oldest rows as far as they are decided.
@@ -79,15 +76,9 @@ class QuotaPool:
             if self._rules.is_closed:
                 demand = replace(demand, arrival_ns=np.zeros(n, np.int64))
             else:
-                self._check(demand)
+                last_arrival_ns(demand, int(self._state.sizes[LAST_NS]))
             self._key = demand.retry_key[0]
-            more = empty_table(n)
-            more.outcome[:] = UNDECIDED
-            if len(self._demand):
-                demand = Demand.joined([self._demand, demand])
-                columns: list[Any] = [np.concatenate(both) for both in zip(self._table, more, strict=True)]
-                more = Table(*columns)
-            self._demand, self._table = demand, more
+            self._held.add(demand)
             self._run(drains=False)
         nobody = np.empty(0, np.int64)
         return self._settled(Instances(nobody, nobody, nobody), int(self._state.sizes[LAST_NS]))
@@ -98,18 +89,11 @@ class QuotaPool:
         there = np.zeros(1, np.int64)
         return self._settled(Instances(there, there.copy(), np.full(1, FOREVER, np.int64)), FOREVER)
 
-    def _check(self, demand: Demand) -> None:
-        first_ns, last_ns, before_ns = int(demand.arrival_ns[0]), int(demand.arrival_ns[-1]), self._state.sizes[LAST_NS]
-        if first_ns < before_ns:
-            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {before_ns} ns")
-        if last_ns == FOREVER:
-            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
-
     def _run(self, *, drains: bool) -> None:
         """Let everything happen that can with the rows that there are."""
-        rows = rows_of(self._demand)
+        rows = rows_of(self._held.demand)
         run: Any = serve
-        while not run(self._rules, rows, self._key, drains, self._state, self._table, self._tried):
+        while not run(self._rules, rows, self._key, drains, self._state, self._held.table, self._tried):
             sizes = self._state.sizes
             if sizes[MOMENTS] + MOST_ADDED > len(self._state.moments):
                 self._state = self._state._replace(moments=doubled(self._state.moments))
@@ -119,13 +103,9 @@ class QuotaPool:
     def _settled(self, gone: Instances, until_ns: int) -> Settled:
         """The oldest requests held as far as they are decided, with their tries, which are then forgotten."""
         sizes = self._state.sizes
-        n = int(np.argmin(np.append(self._table.outcome != UNDECIDED, False)))
-        demand, requests = self._demand.rows(0, n), requests_of(self._table).rows(0, n)
-        self._demand = self._demand.rows(n, len(self._demand))
-        columns: list[Any] = [column[n:] for column in self._table]
-        self._table = Table(*columns)
-        sizes[OLDEST] += n
-        sizes[NEXT_ROW] -= n
+        demand, requests = self._held.take(self._held.decided)
+        sizes[OLDEST] += len(demand)
+        sizes[NEXT_ROW] -= len(demand)
         tries, sizes[TRIES] = take_tries(self._tried, int(sizes[TRIES]), int(sizes[OLDEST]))
         launched_ns, self._launched_ns = self._launched_ns, np.empty(0, np.int64)
         numbers = np.arange(len(gone), dtype=np.int64)

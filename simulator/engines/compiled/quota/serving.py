@@ -10,14 +10,14 @@ from simulator.engines.compiled.moments import AT, ORDER, VALUE, WHO, add_moment
 from simulator.engines.compiled.quota.buckets import REQUESTS, TOKENS, WHOLE, Ints, give_back, look
 from simulator.engines.compiled.quota.kernels import kernel, rule
 from simulator.engines.compiled.quota.rules import Rows, Rules
-from simulator.engines.compiled.retrying import Tried, next_attempt_ns, tries_again, write_try
-from simulator.engines.compiled.rows import Table
+from simulator.engines.compiled.retrying import Tried, next_try_ns, write_try
+from simulator.engines.compiled.rows import End, Table, answer, write_end
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.tables import NONE, Outcome, Reason
 from simulator.units import FOREVER
 
 _NONE = int(NONE)
-_COMPLETED, _THROTTLED, _TIMED_OUT = int(Outcome.COMPLETED), int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
+_COMPLETED, _THROTTLED = int(Outcome.COMPLETED), int(Outcome.THROTTLED)
 _NO_REASON, _QUOTA = int(Reason.NONE), int(Reason.QUOTA)
 #: Ranks (model.md 1).
 _RELEASE, RETRY, SEND = 10, 55, 60
@@ -26,8 +26,6 @@ MOST_ADDED = 2
 #: Entries of `State.sizes`: moments and tries entered; the number of the first row of demand, and the first row that
 #: has not come; when the last request came.
 MOMENTS, TRIES, OLDEST, NEXT_ROW, LAST_NS, SIZES = range(6)
-#: The outcome of a request whose end is not decided.
-UNDECIDED = -1
 
 
 class State(NamedTuple):
@@ -129,43 +127,21 @@ def serve(rules: Rules, rows: Rows, key: np.uint64, drains: bool, state: State, 
             limit_ns = plus(now_ns, rules.timeout_ns)
             if rules.answers_patience:
                 limit_ns = min(limit_ns, plus(now_ns, rows.patience_ns.values[row & rows.patience_ns.mask]))
-            outcome, response_ns = _COMPLETED, release_ns
-            if release_ns > limit_ns:
-                outcome, response_ns = _TIMED_OUT, limit_ns
+            outcome, response_ns = answer(release_ns, limit_ns)
             ended_ns = response_ns
             tokens_out = min(rows.tokens_out.values[row & rows.tokens_out.mask], rules.most_out)
             unused = rules.max_tokens - tokens_out * rules.burndown
             if rules.limits_tokens and unused != 0 and release_ns < FOREVER:
                 _enter(state, release_ns, _RELEASE, number, attempt, _NONE, unused)
 
-        next_ns = FOREVER
-        if tries_again(retrying, outcome, attempt):
-            next_ns = next_attempt_ns(retrying, key, number, attempt, ended_ns)
+        end = End(outcome, reason, start_ns, response_ns, release_ns, instance, False)
+        next_ns = next_try_ns(retrying, key, number, attempt, outcome, ended_ns)
         if next_ns < FOREVER:
-            write_try(
-                tried,
-                sizes[TRIES],
-                number,
-                now_ns,
-                next_ns,
-                outcome,
-                reason,
-                start_ns,
-                response_ns,
-                release_ns,
-                instance,
-                False,
-            )
+            write_try(tried, sizes[TRIES], number, now_ns, next_ns, end)
             sizes[TRIES] += 1
             _enter(state, next_ns, RETRY, number, attempt + 1, client, 0)
             continue
-        table.outcome[row] = outcome
-        table.reason[row] = reason
-        table.start_ns[row] = start_ns
-        table.response_ns[row] = response_ns
-        table.release_ns[row] = release_ns
-        table.instance[row] = instance
-        table.is_cold[row] = False
+        write_end(table, row, end)
         if rules.is_closed:
             if outcome == _COMPLETED:
                 ended_ns = plus(ended_ns, rules.overhead_ns)

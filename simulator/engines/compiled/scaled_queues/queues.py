@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.engines.compiled.growing import doubled
+from simulator.engines.compiled.held_back import last_arrival_ns
 from simulator.engines.compiled.releases import are_full
 from simulator.engines.compiled.rows import Table, column_of, empty_table, requests_of
 from simulator.engines.compiled.scaled_queues.departures import forget_departures
@@ -57,7 +58,7 @@ class ScaledQueues:
         """
         table = empty_table(len(demand))
         if len(demand) > 0:
-            self._check(demand)
+            self._until_ns = last_arrival_ns(demand, self._until_ns)
             self._serve(demand, table)
         return self._settled(demand, table, is_last=False)
 
@@ -75,14 +76,6 @@ class ScaledQueues:
             raise InputError("demand: requests wait for ever, for a service that never ends")
         nobody = Demand.from_arrays(np.empty(0, np.int64), 1)
         return self._settled(nobody, empty_table(0), is_last=True)
-
-    def _check(self, block: Demand) -> None:
-        first_ns, last_ns = int(block.arrival_ns[0]), int(block.arrival_ns[-1])
-        if first_ns < self._until_ns:
-            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._until_ns} ns")
-        if last_ns == FOREVER:
-            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
-        self._until_ns = last_ns
 
     def _serve(self, demand: Demand, table: Table) -> None:
         """Rows in stretches between the instants at which scaling has something to do."""

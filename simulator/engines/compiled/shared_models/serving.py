@@ -11,8 +11,8 @@ import numpy as np
 
 from simulator.engines.clients import Patience
 from simulator.engines.compiled.moments import AT, ORDER, VALUE, WHO, add_moment, drop_first, id_of, rank_of
-from simulator.engines.compiled.retrying import Tried, next_attempt_ns, tries_again, write_try
-from simulator.engines.compiled.rows import Table
+from simulator.engines.compiled.retrying import Tried, next_try_ns, write_try
+from simulator.engines.compiled.rows import End, Table, answer, write_end
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.compiled.shared_models.kernels import kernel
 from simulator.engines.compiled.shared_models.memory import add_outstanding, drop_outstanding, load, use
@@ -23,15 +23,13 @@ from simulator.engines.tables import NONE, Outcome, Reason
 from simulator.units import FOREVER
 
 _NONE = int(NONE)
-_COMPLETED, _THROTTLED, _TIMED_OUT = int(Outcome.COMPLETED), int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
+_THROTTLED, _TIMED_OUT = int(Outcome.THROTTLED), int(Outcome.TIMED_OUT)
 _NO_REASON, _QUEUE_FULL, _NO_CAPACITY = int(Reason.NONE), int(Reason.QUEUE_FULL), int(Reason.NO_CAPACITY)
 _DEPARTURE, _RETRY = 10, 55
 _NO_PATIENCE, _FOR_RESPONSE = int(Patience.NONE), int(Patience.RESPONSE)
 
 #: What `serve_models` returns if there is nothing left to do.
 DONE = -1
-#: Outcome of a request that has not ended.
-UNDECIDED = -1
 
 
 @kernel
@@ -91,8 +89,8 @@ def serve_models(
             if taken_ns == FOREVER and limit_ns == FOREVER:
                 # It waits for ever, and is never decided.
                 continue
-            outcome = _TIMED_OUT
             if taken_ns > limit_ns:
+                outcome = _TIMED_OUT
                 departure_ns = response_ns = limit_ns
             else:
                 served_by = instance
@@ -101,40 +99,18 @@ def serve_models(
                 limit_ns = plus(now_ns if rules.from_arrival else start_ns, rules.timeout_ns)
                 if rules.patience == _FOR_RESPONSE:
                     limit_ns = min(limit_ns, patience_ns)
-                response_ns = min(release_ns, limit_ns)
-                if release_ns <= limit_ns:
-                    outcome = _COMPLETED
+                outcome, response_ns = answer(release_ns, limit_ns)
                 occupy_first_free(state.free_ns, instance, rules.places, release_ns)
             sizes[MOMENTS] = add_moment(
                 moments, sizes[MOMENTS], departure_ns, _DEPARTURE, number, attempt, instance, model
             )
 
-        next_ns = FOREVER
-        if tries_again(retrying, outcome, attempt):
-            ended_ns = now_ns if response_ns == _NONE else response_ns
-            next_ns = next_attempt_ns(retrying, key, number, attempt, ended_ns)
+        end = End(outcome, reason, start_ns, response_ns, release_ns, served_by, is_cold)
+        ended_ns = now_ns if response_ns == _NONE else response_ns
+        next_ns = next_try_ns(retrying, key, number, attempt, outcome, ended_ns)
         if next_ns < FOREVER:
-            write_try(
-                tried,
-                sizes[TRIES],
-                number,
-                now_ns,
-                next_ns,
-                outcome,
-                reason,
-                start_ns,
-                response_ns,
-                release_ns,
-                served_by,
-                is_cold,
-            )
+            write_try(tried, sizes[TRIES], number, now_ns, next_ns, end)
             sizes[TRIES] += 1
             sizes[MOMENTS] = add_moment(moments, sizes[MOMENTS], next_ns, _RETRY, number, attempt + 1, _NONE, _NONE)
         else:
-            table.outcome[row] = outcome
-            table.reason[row] = reason
-            table.start_ns[row] = start_ns
-            table.response_ns[row] = response_ns
-            table.release_ns[row] = release_ns
-            table.instance[row] = served_by
-            table.is_cold[row] = is_cold
+            write_end(table, row, end)

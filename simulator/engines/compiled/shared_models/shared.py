@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from simulator.engines.clients import Patience
 from simulator.engines.compiled.growing import doubled
+from simulator.engines.compiled.held_back import UNDECIDED, HeldBack, last_arrival_ns
 from simulator.engines.compiled.retrying import nothing_tried, take_tries, with_more_tries
-from simulator.engines.compiled.rows import Column, Table, column_of, empty_table, requests_of
-from simulator.engines.compiled.shared_models.serving import DONE, UNDECIDED, serve_models
+from simulator.engines.compiled.rows import Column, column_of
+from simulator.engines.compiled.shared_models.serving import DONE, serve_models
 from simulator.engines.compiled.shared_models.state import (
     MOMENTS,
     OLDEST,
@@ -48,8 +49,7 @@ class SharedModels:
         self._rules = rules_of(pool, pool.models)
         self._state = state_at_start(pool, pool.models, room)
         self._tried = nothing_tried(room)
-        self._demand = Demand.from_arrays(np.empty(0, np.int64), 1)
-        self._table = empty_table(0)
+        self._held = HeldBack()
         self._key = np.uint64(0)
         self._there = np.zeros(pool.standing, np.int64)
         self._launched_ns = self._there
@@ -63,12 +63,11 @@ class SharedModels:
         InputError
             If the block begins before the last request fed, or one of its requests never arrives or is for no model.
         """
-        held = len(self._demand)
         if len(demand):
             self._check(demand)
             self._key = demand.retry_key[0]
-            self._demand = Demand.joined([self._demand, demand]) if held else demand
-            self._table = _with_undecided(self._table, len(demand))
+            held = len(self._held.demand)
+            self._held.add(demand)
             self._run(held, drains=False)
         nobody = np.empty(0, np.int64)
         return self._settled(Instances(nobody, nobody, nobody), nobody, self._until_ns)
@@ -81,19 +80,15 @@ class SharedModels:
         InputError
             If a request waits for what never comes.
         """
-        self._run(len(self._demand), drains=True)
-        if (self._table.outcome == UNDECIDED).any():
+        self._run(len(self._held.demand), drains=True)
+        if (self._held.table.outcome == UNDECIDED).any():
             raise InputError("demand: requests wait for ever, for a service that never ends")
         there = self._there
         instances = Instances(there, there.copy(), np.full(len(there), FOREVER, np.int64))
         return self._settled(instances, np.arange(len(there)), FOREVER)
 
     def _check(self, demand: Demand) -> None:
-        first_ns, last_ns = int(demand.arrival_ns[0]), int(demand.arrival_ns[-1])
-        if first_ns < self._until_ns:
-            raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._until_ns} ns")
-        if last_ns == FOREVER:
-            raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
+        last_ns = last_arrival_ns(demand, self._until_ns)
         models = len(self._rules.sizes_bytes)
         lowest, highest = int(demand.model.min()), int(demand.model.max())
         if not 0 <= lowest <= highest < models:
@@ -103,14 +98,14 @@ class SharedModels:
 
     def _run(self, first: int, *, drains: bool) -> None:
         """All events up to the last arrival, or all, of the requests held, of which so many came before."""
-        columns = {name: column_of(self._demand, name) for name in ("arrival_ns", "service_ns", "model")}
+        columns = {name: column_of(self._held.demand, name) for name in ("arrival_ns", "service_ns", "model")}
         is_patient = self._rules.patience == Patience.NONE
-        patience_ns = Column(np.array([FOREVER]), 0) if is_patient else column_of(self._demand, "patience_ns")
+        patience_ns = Column(np.array([FOREVER]), 0) if is_patient else column_of(self._held.demand, "patience_ns")
         rows = Rows(**columns, patience_ns=patience_ns)
         run: Any = serve_models
         row = first
         while True:
-            row = run(self._rules, rows, self._key, drains, row, self._state, self._table, self._tried)
+            row = run(self._rules, rows, self._key, drains, row, self._state, self._held.table, self._tried)
             if row == DONE:
                 return
             if self._state.sizes[TRIES] == len(self._tried.number):
@@ -121,21 +116,8 @@ class SharedModels:
     def _settled(self, gone: Instances, gone_numbers: NDArray[np.int64], until_ns: int) -> Settled:
         """The oldest requests as far as they are decided, with their tries, which are then forgotten."""
         sizes = self._state.sizes
-        held = len(self._demand)
-        n = int(np.argmin(np.append(self._table.outcome != UNDECIDED, False)))
-        demand, requests = self._demand.rows(0, n), requests_of(self._table).rows(0, n)
-        self._demand = self._demand.rows(n, held)
-        columns: list[Any] = [column[n:] for column in self._table]
-        self._table = Table(*columns)
-        sizes[OLDEST] += n
+        demand, requests = self._held.take(self._held.decided)
+        sizes[OLDEST] += len(demand)
         tries, sizes[TRIES] = take_tries(self._tried, int(sizes[TRIES]), int(sizes[OLDEST]))
         launched_ns, self._launched_ns = self._launched_ns, np.empty(0, np.int64)
         return Settled(demand, requests, launched_ns, gone, gone_numbers, until_ns, tries=tries)
-
-
-def _with_undecided(table: Table, n: int) -> Table:
-    """The same with n rows behind, undecided."""
-    more = empty_table(n)
-    more.outcome[:] = UNDECIDED
-    columns: list[Any] = [np.concatenate([getattr(table, name), getattr(more, name)]) for name in Table._fields]
-    return Table(*columns)

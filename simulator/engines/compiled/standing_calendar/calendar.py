@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engines.compiled.growing import doubled
+from simulator.engines.compiled.held_back import last_arrival_ns
 from simulator.engines.compiled.moments import AT, ORDER, WHO, keep_moments, ranks_of
 from simulator.engines.compiled.scaling import NEVER, Scaler
 from simulator.engines.compiled.standing_calendar.ending import RETRY, enter_first_sendings
@@ -108,12 +109,7 @@ class StandingCalendar:
 
     def _enter(self, block: Demand) -> None:
         if not self._rules.is_closed:
-            first_ns, last_ns = int(block.arrival_ns[0]), int(block.arrival_ns[-1])
-            if first_ns < self._until_ns:
-                raise InputError(f"demand: block begins at {first_ns} ns, must not be before {self._until_ns} ns")
-            if last_ns == FOREVER:
-                raise InputError(f"demand: arrival at {last_ns} ns, which stands for never; must be before it")
-            self._until_ns = last_ns
+            self._until_ns = last_arrival_ns(block, self._until_ns)
         self._rules = self._rules._replace(retry_key=np.uint64(block.retry_key[0]))
         moved = self._held.add(block)
         counts = self._fleet.state.counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.engines.compiled.retrying import next_attempt_ns, tries_again
+from simulator.engines.compiled.retrying import next_try_ns
 from simulator.engines.compiled.saturating import plus
 from simulator.engines.compiled.standing_calendar.due import add_moment
 from simulator.engines.compiled.standing_calendar.kernels import kernel, rule
@@ -55,14 +55,6 @@ def send_next(rules: Rules, rows: Rows, state: State, number: int, ended_ns: int
 
 
 @rule
-def next_try_ns(rules: Rules, outcome: int, number: int, attempt: int, bad_ns: int) -> int:
-    """When the next attempt is made after one that ended like this, `FOREVER` if none ever is."""
-    if not tries_again(rules.retrying, outcome, attempt):
-        return FOREVER
-    return next_attempt_ns(rules.retrying, rules.retry_key, number, attempt, bad_ns)
-
-
-@rule
 def try_again(state: State, number: int, attempt: int, at_ns: int, next_ns: int) -> int:
     """The new row of `tries`, with the next attempt entered; how this one ended is still to be written."""
     counts, tries = state.counts, state.tries
@@ -93,7 +85,7 @@ def end_attempt(
 ) -> None:
     """Write how an attempt ends: it ends its request, or is made again."""
     ended_ns = at_ns if outcome == _THROTTLED else response_ns
-    next_ns = next_try_ns(rules, outcome, number, attempt, ended_ns)
+    next_ns = next_try_ns(rules.retrying, rules.retry_key, number, attempt, outcome, ended_ns)
     if next_ns < FOREVER:
         table = state.tries
         row = try_again(state, number, attempt, at_ns, next_ns)
@@ -120,7 +112,7 @@ def end_while_it_waits(
 
     `NONE` if no other follows: in a closed population the client then thinks already.
     """
-    next_ns = next_try_ns(rules, _TIMED_OUT, number, attempt, limit_ns)
+    next_ns = next_try_ns(rules.retrying, rules.retry_key, number, attempt, _TIMED_OUT, limit_ns)
     if next_ns == FOREVER:
         if rules.is_closed:
             send_next(rules, rows, state, number, limit_ns)
