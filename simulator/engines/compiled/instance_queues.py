@@ -15,24 +15,11 @@ from simulator.engines.compiled.growing import doubled
 from simulator.engines.compiled.kernels import kernel
 from simulator.engines.compiled.outstanding import change_held, least_outstanding, none_outstanding
 from simulator.engines.compiled.releases import add_release, are_full, bring_near, room_for_releases
-from simulator.engines.compiled.rows import (
-    Column,
-    Table,
-    column_of,
-    empty_table,
-    requests_of,
-    write_given_up,
-    write_served,
-    write_throttled,
-)
-from simulator.engines.compiled.saturating import plus
-from simulator.engines.compiled.waiting import enter_queue, has_room, is_full
-from simulator.engines.compiled.workers import occupy_first_free
-from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
-from simulator.engines.tables import Demand, Reason, Requests
-from simulator.units import FOREVER
+from simulator.engines.compiled.rows import Column, Table, column_of, empty_table, requests_of
+from simulator.engines.compiled.settling import NO_ROOM, TURNED_AWAY, Queues, Terms, settle, terms_of
+from simulator.engines.pool import Pool, Routing
+from simulator.engines.tables import Demand, Requests
 
-_QUEUE_FULL = int(Reason.QUEUE_FULL)
 _QUEUE_ROOM = 64
 
 
@@ -40,12 +27,8 @@ class Rules(NamedTuple):
     """What varies between pools of instances with their own queues."""
 
     instances: int
-    places: int
-    least_outstanding: bool
-    queue_limit: int
-    timeout_ns: int
-    from_arrival: bool
-    leaves_at_limit: bool
+    by_outstanding: bool
+    terms: Terms
 
 
 class Held(NamedTuple):
@@ -90,15 +73,14 @@ class Rows(NamedTuple):
 @kernel
 def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: Table) -> int:
     """The row at which an array was full, before anything of that row happened; the number of rows if none was."""
-    instances, places, by_outstanding, queue_limit, timeout_ns, from_arrival, leaves_at_limit = rules
+    instances, by_outstanding, terms = rules
     arrival_ns = rows.arrival_ns.values
     service_values, service_mask = rows.service_ns
     routing_values, routing_mask = rows.routing
-    free_ns, leaves_ns, tails = state.free_ns, state.leaves_ns, state.tails
+    queues = Queues(state.free_ns, state.leaves_ns, state.tails)
     held, least, sharing, no_order = state.held, state.least, state.sharing, state.no_order
     depart_ns, departs_from = state.depart_ns, state.departs_from
     near, far = state.sizes[0], state.sizes[1]
-    is_limited = queue_limit < FOREVER
 
     row = first
     while row < len(arrival_ns):
@@ -119,30 +101,13 @@ def serve_by_instance(rules: Rules, rows: Rows, first: int, state: Held, table: 
         else:
             instance = int(draw * instances)
 
-        start_ns = now_ns
-        has_to_wait = free_ns[instance * places] > now_ns
-        if has_to_wait:
-            start_ns = free_ns[instance * places]
-            if is_limited:
-                if is_full(leaves_ns, tails, instance, queue_limit, now_ns):
-                    write_throttled(table, row, _QUEUE_FULL)
-                    row += 1
-                    continue
-                if not has_room(leaves_ns, tails, instance, now_ns):
-                    break
-        limit_ns = plus(now_ns if from_arrival else start_ns, timeout_ns)
-        # At the very limit the worker is still taken: rank 10 before 50.
-        gives_up = leaves_at_limit and start_ns > limit_ns
-        if has_to_wait and is_limited:
-            enter_queue(leaves_ns, tails, instance, limit_ns if gives_up else start_ns)
-        if gives_up:
-            write_given_up(table, row, limit_ns)
-            departure_ns = limit_ns
-        else:
-            departure_ns = write_served(
-                table, row, start_ns, service_values[row & service_mask], limit_ns, instance, False
-            )
-            occupy_first_free(free_ns, instance, places, departure_ns)
+        service_ns = service_values[row & service_mask]
+        departure_ns = settle(terms, queues, instance, now_ns, service_ns, table, row, instance)
+        if departure_ns == NO_ROOM:
+            break
+        if departure_ns == TURNED_AWAY:
+            row += 1
+            continue
         if by_outstanding:
             change_held(held, least, sharing, instance, 1)
             near, far = add_release(depart_ns, departs_from, near, far, departure_ns, instance, no_order)
@@ -165,15 +130,7 @@ class InstanceQueues:
 
     def __init__(self, pool: Pool, room: int) -> None:
         by_outstanding = pool.routing is Routing.LEAST_OUTSTANDING_REQUESTS
-        self._rules = Rules(
-            pool.standing,
-            pool.places,
-            by_outstanding,
-            pool.queue_limit,
-            pool.timeout_ns,
-            pool.timeout_from is TimeoutFrom.ARRIVAL,
-            pool.on_give_up is OnGiveUp.LEAVE,
-        )
+        self._rules = Rules(pool.standing, by_outstanding, terms_of(pool))
         held, least, sharing = none_outstanding(pool.standing if by_outstanding else 1)
         self._state = Held(
             sizes=np.zeros(2, np.int64),

@@ -66,7 +66,7 @@ class Fleet:
         if not self._unused:
             self._double_slots()
         slot, number, state = self._unused.pop(), self._entered, self.state
-        places = self.rules.places
+        places = self.rules.terms.places
         state.free_ns[slot * places : (slot + 1) * places] = 0
         state.tails[slot], state.numbers[slot], state.positions[slot] = 0, number, NOT_IN_SERVICE
         self._living[number] = slot, now_ns, ready_ns
@@ -87,7 +87,7 @@ class Fleet:
         They are gone when the last worker is free of what they hold: whoever gives up in a queue does so before that.
         """
         held = self._held_by_slot(now_ns)
-        places = self.rules.places
+        places = self.rules.terms.places
         for _ in range(count):
             number = self._serving.pop()
             slot = self._living[number][0]

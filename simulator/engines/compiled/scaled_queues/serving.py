@@ -1,15 +1,13 @@
 """Requests in order of arrival, each settled at once: routed over a fixed set of instances (model.md 4, 4.2).
 
-Service times are known and a queue is first in, first out: at its arrival it is settled when a request starts or that
-it gives up. An instance that drains serves what it holds, so that no row changes afterwards.
+An instance that drains serves what it holds, so that no row changes afterwards.
 """
 
 from __future__ import annotations
 
 from simulator.engines.compiled.outstanding import change_held, least_outstanding
 from simulator.engines.compiled.releases import NEAR, add_release
-from simulator.engines.compiled.rows import Table, write_given_up, write_served, write_throttled
-from simulator.engines.compiled.saturating import plus
+from simulator.engines.compiled.rows import Table, write_throttled
 from simulator.engines.compiled.scaled_queues.departures import lacks_room_for_one, let_depart
 from simulator.engines.compiled.scaled_queues.kernels import kernel, rule
 from simulator.engines.compiled.scaled_queues.points import count_attempts, sample_points
@@ -24,12 +22,10 @@ from simulator.engines.compiled.scaled_queues.state import (
     Rules,
     State,
 )
-from simulator.engines.compiled.waiting import enter_queue, has_room, is_full
-from simulator.engines.compiled.workers import occupy_first_free
+from simulator.engines.compiled.settling import NO_ROOM, TURNED_AWAY, Queues, settle
 from simulator.engines.tables import Reason
-from simulator.units import FOREVER
 
-_QUEUE_FULL, _NO_CAPACITY = int(Reason.QUEUE_FULL), int(Reason.NO_CAPACITY)
+_NO_CAPACITY = int(Reason.NO_CAPACITY)
 
 
 @kernel
@@ -73,16 +69,15 @@ def _first_not_before(arrival_ns: Ints, first: int, stop: int, time_ns: int) -> 
 @rule
 def _serve(rules: Rules, rows: Rows, first: int, end: int, state: State, table: Table) -> int:
     """As `serve_scaled`, where some instance is in service and no period ends in between."""
-    places, queue_limit, timeout_ns, by_outstanding, from_arrival, leaves_at_limit, keeps_departures = rules
+    by_outstanding, keeps_departures = rules.by_outstanding, rules.keeps_departures
     arrival_ns = rows.arrival_ns.values
     service_values, service_mask = rows.service_ns
     routing_values, routing_mask = rows.routing
     counts, numbers, slots = state.counts, state.numbers, state.slots
-    free_ns, leaves_ns, tails = state.free_ns, state.leaves_ns, state.tails
+    queues = Queues(state.free_ns, state.leaves_ns, state.tails)
     held, least, sharing = state.held, state.least, state.sharing
     depart_ns, departs_from = state.depart_ns, state.departs_from
     serving, near, far = counts[SERVING], counts[NEAR_ONES], counts[FAR_ONES]
-    is_limited = queue_limit < FOREVER
     latest_ns = counts[LATEST_START]
 
     row = first
@@ -99,30 +94,15 @@ def _serve(rules: Rules, rows: Rows, first: int, end: int, state: State, table: 
             position = int(draw * serving)
         slot = slots[position]
 
-        start_ns = now_ns
-        has_to_wait = free_ns[slot * places] > now_ns
-        if has_to_wait:
-            start_ns = free_ns[slot * places]
-            if is_limited:
-                if is_full(leaves_ns, tails, slot, queue_limit, now_ns):
-                    write_throttled(table, row, _QUEUE_FULL)
-                    row += 1
-                    continue
-                if not has_room(leaves_ns, tails, slot, now_ns):
-                    break
-        limit_ns = plus(now_ns if from_arrival else start_ns, timeout_ns)
-        # At the very limit the worker is still taken: rank 10 before 50.
-        gives_up = leaves_at_limit and start_ns > limit_ns
-        if has_to_wait and is_limited:
-            enter_queue(leaves_ns, tails, slot, limit_ns if gives_up else start_ns)
-        if gives_up:
-            write_given_up(table, row, limit_ns)
-            departure_ns = limit_ns
-        else:
-            service_ns = service_values[row & service_mask]
-            departure_ns = write_served(table, row, start_ns, service_ns, limit_ns, numbers[slot], False)
-            occupy_first_free(free_ns, slot, places, departure_ns)
-            latest_ns = max(latest_ns, start_ns)
+        service_ns = service_values[row & service_mask]
+        departure_ns = settle(rules.terms, queues, slot, now_ns, service_ns, table, row, numbers[slot])
+        if departure_ns == NO_ROOM:
+            break
+        if departure_ns == TURNED_AWAY:
+            row += 1
+            continue
+        # It is none of one that gives up, and that is below all.
+        latest_ns = max(latest_ns, table.start_ns[row])
         if by_outstanding:
             change_held(held, least, sharing, position, 1)
             near, far = add_release(depart_ns, departs_from, near, far, departure_ns, slot, state.no_order)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from simulator.engines.compiled.outstanding import none_outstanding
 from simulator.engines.compiled.releases import room_for_releases
 from simulator.engines.compiled.rows import Column
-from simulator.engines.pool import OnGiveUp, Pool, Routing, TimeoutFrom
+from simulator.engines.compiled.settling import Terms, terms_of
+from simulator.engines.pool import Pool, Routing
 from simulator.engines.scaling import Metric
 from simulator.units import FOREVER
 
@@ -39,20 +40,15 @@ class Rules(NamedTuple):
 
     Parameters
     ----------
-    places, queue_limit, timeout_ns : int
-        As in `Pool`.
-    by_outstanding, from_arrival, leaves_at_limit : bool
-        Of routing, of the timeout and of those who wait.
+    terms : Terms
+    by_outstanding : bool
+        Of routing.
     keeps_departures : bool
         Whether anything asks how many requests an instance holds.
     """
 
-    places: int
-    queue_limit: int
-    timeout_ns: int
+    terms: Terms
     by_outstanding: bool
-    from_arrival: bool
-    leaves_at_limit: bool
     keeps_departures: bool
 
 
@@ -117,12 +113,8 @@ def rules_of(pool: Pool) -> Rules:
     by_outstanding = pool.routing is Routing.LEAST_OUTSTANDING_REQUESTS
     policies = pool.scaling.policies if pool.scaling else ()
     return Rules(
-        places=pool.places,
-        queue_limit=pool.queue_limit,
-        timeout_ns=pool.timeout_ns,
+        terms=terms_of(pool),
         by_outstanding=by_outstanding,
-        from_arrival=pool.timeout_from is TimeoutFrom.ARRIVAL,
-        leaves_at_limit=pool.on_give_up is OnGiveUp.LEAVE,
         keeps_departures=by_outstanding or any(policy.metric in _OF_REQUESTS_HELD for policy in policies),
     )
 
