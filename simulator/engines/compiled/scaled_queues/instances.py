@@ -7,14 +7,12 @@ import numpy as np
 from simulator.engines.compiled.growing import doubled
 from simulator.engines.compiled.outstanding import outstanding
 from simulator.engines.compiled.releases import NEAR
+from simulator.engines.compiled.sampling import begin_series, last_sampled_ns, points_of
 from simulator.engines.compiled.scaled_queues.departures import forget_departures
 from simulator.engines.compiled.scaled_queues.state import (
-    ENDS_AT,
     FAR_ONES,
-    METRIC,
     NEAR_ONES,
     NOT_IN_SERVICE,
-    PERIOD,
     SAMPLE_AT,
     SAMPLES,
     SERVING,
@@ -22,7 +20,7 @@ from simulator.engines.compiled.scaled_queues.state import (
     empty_state,
     rules_of,
 )
-from simulator.engines.compiled.scaling.points import Point, point_of
+from simulator.engines.compiled.scaling.points import Point
 from simulator.engines.pool import Pool
 from simulator.engines.scaling import StepScaling, TargetTracking
 from simulator.engines.tables import Instances
@@ -98,28 +96,19 @@ class Fleet:
 
     def begin_sampling(self, policies: tuple[TargetTracking | StepScaling, ...]) -> None:
         """Let the first period of every policy begin."""
-        counts = self.state.counts
-        for row, policy in zip(self.state.series, policies, strict=True):
-            row[[METRIC, PERIOD, ENDS_AT]] = int(policy.metric), policy.period_ns, policy.period_ns
-            counts[SAMPLE_AT] = min(counts[SAMPLE_AT], policy.period_ns)
+        self.state.counts[SAMPLE_AT] = begin_series(self.state.series, policies)
 
     def take_samples(self) -> list[tuple[int, Point | None]]:
         """What was sampled since the last call."""
         state = self.state
         count = int(state.counts[SAMPLES])
         state.counts[SAMPLES] = 0
-        metrics = state.series[:, METRIC].tolist()
-        samples, shares = state.samples[:count].tolist(), state.sampled_shares[:count].tolist()
-        return [
-            (policy, point_of(metrics[policy], load, serving, share))
-            for (policy, load, serving), share in zip(samples, shares, strict=True)
-        ]
+        return points_of(state.series, state.samples[:count], state.sampled_shares[:count])
 
     @property
     def sampled_ns(self) -> int:
         """The last instant at which anything was sampled [ns]."""
-        series = self.state.series
-        return int((series[:, ENDS_AT] - series[:, PERIOD]).max(initial=0))
+        return last_sampled_ns(self.state.series)
 
     def stop_sampling(self) -> None:
         """Nothing is published any more."""

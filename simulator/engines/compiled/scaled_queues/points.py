@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.engines.compiled.saturating import plus
+from simulator.engines.compiled.sampling import ATTEMPTS, ENDS_AT, METRIC, end_period
 from simulator.engines.compiled.scaled_queues.departures import forget_departures, requests_held
 from simulator.engines.compiled.scaled_queues.kernels import kernel, rule
-from simulator.engines.compiled.scaled_queues.state import (
-    ATTEMPTS,
-    ENDS_AT,
-    LOADED,
-    METRIC,
-    PERIOD,
-    SAMPLE_AT,
-    SAMPLED,
-    SAMPLES,
-    SERVED,
-    SERVING,
-    Rules,
-    State,
-)
+from simulator.engines.compiled.scaled_queues.state import SAMPLE_AT, SAMPLES, SERVING, Rules, State
 from simulator.engines.scaling import Metric
 from simulator.units import FOREVER
 
@@ -61,13 +48,10 @@ def sample_points(rules: Rules, state: State) -> bool:
                 load = series[policy, ATTEMPTS]
             elif metric in (_CONCURRENT, _BACKLOG):
                 load = held
-            row = counts[SAMPLES]
-            samples[row, SAMPLED], samples[row, LOADED], samples[row, SERVED] = policy, load, counts[SERVING]
-            state.sampled_shares[row] = state.shares[policy]
-            counts[SAMPLES] = row + 1
-            series[policy, ATTEMPTS] = 0
-            state.shares[policy] = 0.0
-            series[policy, ENDS_AT] = plus(now_ns, series[policy, PERIOD])
+            end_period(
+                series, state.shares, policy, samples, state.sampled_shares, counts[SAMPLES], load, counts[SERVING]
+            )
+            counts[SAMPLES] += 1
         next_ns = min(next_ns, series[policy, ENDS_AT])
     counts[SAMPLE_AT] = next_ns
     return True

@@ -24,10 +24,6 @@ Ints = NDArray[np.int64]
 #: Entries of `counts`: instances in service; departures still to come, near and far; samples taken; the next end of a
 #: period; the latest start of a service.
 SERVING, NEAR_ONES, FAR_ONES, SAMPLES, SAMPLE_AT, LATEST_START, COUNTS = range(7)
-#: Columns of `series`, one row per policy: what it watches; its period, and when that ends [ns]; attempts that count.
-METRIC, PERIOD, ENDS_AT, ATTEMPTS = range(4)
-#: Columns of `samples`: the policy, the load, the instances in service.
-SAMPLED, LOADED, SERVED = range(3)
 #: What `positions` says of an instance that is not in service.
 NOT_IN_SERVICE = -1
 
@@ -82,7 +78,7 @@ class State(NamedTuple):
     no_order : ndarray of int64, shape (slots,)
         Zeros: departures of one instant have no order, as they only count down.
     series : ndarray of int64, shape (policies, 4)
-        The current period of each policy's metric.
+        The current period of each policy's metric, see `sampling`.
     shares : ndarray of float64, shape (policies,)
         Sums of 1/(instances in service) over the attempts of the period.
     samples, sampled_shares : ndarray of int64, shape (s, 3), and of float64, shape (s,)

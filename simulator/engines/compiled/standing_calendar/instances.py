@@ -7,12 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from simulator.engines.compiled.outstanding import outstanding
+from simulator.engines.compiled.sampling import begin_series, last_sampled_ns, points_of
 from simulator.engines.compiled.scaling.points import Point
-from simulator.engines.compiled.standing_calendar.points import begin_series, points_sampled
 from simulator.engines.compiled.standing_calendar.state import (
     BUSY,
     DRAINING,
-    ENDS_AT,
     FREE,
     GONE,
     HELD,
@@ -23,10 +22,10 @@ from simulator.engines.compiled.standing_calendar.state import (
     LOAD,
     NOW,
     NUMBERED,
-    PERIOD,
     POSITION,
     READY,
     SAMPLE_AT,
+    SAMPLES,
     SERVING,
     STARTING,
     State,
@@ -110,17 +109,19 @@ class Fleet:
 
     def begin_sampling(self, policies: tuple[TargetTracking | StepScaling, ...]) -> None:
         """Let the first period of every policy begin."""
-        begin_series(self.state, policies)
+        self.state.counts[SAMPLE_AT] = begin_series(self.state.series, policies)
 
     def take_samples(self) -> list[tuple[int, Point | None]]:
         """What was sampled since the last call."""
-        return points_sampled(self.state)
+        state = self.state
+        count = int(state.counts[SAMPLES])
+        state.counts[SAMPLES] = 0
+        return points_of(state.series, state.samples[:count], state.sampled_shares[:count])
 
     @property
     def sampled_ns(self) -> int:
         """The last instant at which anything was sampled [ns]."""
-        series = self.state.series
-        return int((series[:, ENDS_AT] - series[:, PERIOD]).max(initial=0))
+        return last_sampled_ns(self.state.series)
 
     def stop_sampling(self) -> None:
         """Nothing is published any more."""

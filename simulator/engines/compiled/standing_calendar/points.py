@@ -1,25 +1,11 @@
-"""Points of metrics: counted and sampled in the calendar, made of the samples when published (model.md 4.2)."""
+"""Points of metrics, counted and sampled in the calendar (model.md 4.2)."""
 
 from __future__ import annotations
 
-from simulator.engines.compiled.scaling.points import Point, point_of
+from simulator.engines.compiled.sampling import ATTEMPTS, ENDS_AT, METRIC, end_period
 from simulator.engines.compiled.standing_calendar.kernels import rule
-from simulator.engines.compiled.standing_calendar.state import (
-    ATTEMPTS,
-    ENDS_AT,
-    LENGTH,
-    LOAD,
-    LOADED,
-    METRIC,
-    PERIOD,
-    SAMPLE_AT,
-    SAMPLED,
-    SAMPLES,
-    SERVED,
-    SERVING,
-    State,
-)
-from simulator.engines.scaling import Metric, StepScaling, TargetTracking
+from simulator.engines.compiled.standing_calendar.state import LENGTH, LOAD, SAMPLE_AT, SAMPLES, SERVING, State
+from simulator.engines.scaling import Metric
 from simulator.units import FOREVER
 
 _INVOCATIONS, _NO_CAPACITY = int(Metric.INVOCATIONS_PER_INSTANCE), int(Metric.NO_CAPACITY_FAILURES)
@@ -51,32 +37,9 @@ def sample_points(state: State) -> None:
                 load = series[policy, ATTEMPTS]
             elif metric == _WITHOUT_CAPACITY:
                 load = int(counts[SERVING] == 0 and state.instances[0, LENGTH] > 0)
-            row = counts[SAMPLES]
-            samples[row, SAMPLED], samples[row, LOADED], samples[row, SERVED] = policy, load, counts[SERVING]
-            state.sampled_shares[row] = state.shares[policy]
-            counts[SAMPLES] = row + 1
-            series[policy, ATTEMPTS] = 0
-            state.shares[policy] = 0.0
-            more_ns = series[policy, PERIOD]
-            series[policy, ENDS_AT] = now_ns + more_ns if more_ns <= FOREVER - now_ns else FOREVER
+            end_period(
+                series, state.shares, policy, samples, state.sampled_shares, counts[SAMPLES], load, counts[SERVING]
+            )
+            counts[SAMPLES] += 1
         next_ns = min(next_ns, series[policy, ENDS_AT])
     counts[SAMPLE_AT] = next_ns
-
-
-def begin_series(state: State, policies: tuple[TargetTracking | StepScaling, ...]) -> None:
-    """Let the first period of every policy begin."""
-    for row, policy in zip(state.series, policies, strict=True):
-        row[[METRIC, PERIOD, ENDS_AT]] = int(policy.metric), policy.period_ns, policy.period_ns
-        state.counts[SAMPLE_AT] = min(state.counts[SAMPLE_AT], policy.period_ns)
-
-
-def points_sampled(state: State) -> list[tuple[int, Point | None]]:
-    """The points of all samples, which are forgotten: number of the policy, and its point; none is passed over."""
-    count = int(state.counts[SAMPLES])
-    state.counts[SAMPLES] = 0
-    metrics = state.series[:, METRIC].tolist()
-    samples, shares = state.samples[:count].tolist(), state.sampled_shares[:count].tolist()
-    return [
-        (policy, point_of(metrics[policy], load, serving, share))
-        for (policy, load, serving), share in zip(samples, shares, strict=True)
-    ]

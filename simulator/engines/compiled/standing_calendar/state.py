@@ -45,11 +45,6 @@ TRIED, TRY_ATTEMPT, TRY_AT, TRY_NEXT = range(END_COLUMNS, END_COLUMNS + 4)
 NEXT_ROW, FIRST, SERIALS, UNUSED_ROW, RELEASES, MOMENTS, TRIES, SERVING = range(8)
 FREE, JUST_READY, NOW, LOAD, SAMPLES, SAMPLE_AT, COUNTS = range(8, 15)
 
-#: Columns of `series`, one row per policy: what it watches; its period, and when that ends [ns]; attempts that count.
-METRIC, PERIOD, ENDS_AT, ATTEMPTS = range(4)
-#: Columns of `samples`: the policy, the load, the instances in service.
-SAMPLED, LOADED, SERVED = range(3)
-
 
 class State(NamedTuple):
     """The arrays of a calendar; kernels change them, and Python replaces those that are full.
@@ -70,7 +65,7 @@ class State(NamedTuple):
     held, least, sharing : ndarray of int64
         See `outstanding`, by position; only for least outstanding requests.
     series : ndarray of int64, shape (policies, 4)
-        The current period of each policy's metric.
+        The current period of each policy's metric, see `sampling`.
     shares : ndarray of float64, shape (policies,)
         Sums of 1/(instances in service) over the attempts of the period.
     samples, sampled_shares : ndarray of int64, shape (s, 3), and of float64, shape (s,)
