@@ -13,11 +13,13 @@ from simulator.endpoints.run_length import RunLength
 from simulator.engines.pool import Pool, Routing, TimeoutFrom
 from simulator.engines.served_otherwise import Quota
 from simulator.prices import items
-from simulator.units import Seconds
+from simulator.units import Seconds, duration_text
 
 #: Quota that a token of the response takes: 1 for most models, 5 for Claude 3.7 and later (Amazon Bedrock, how tokens
 #: are counted, as quoted by a third party).
 DEFAULT_BURNDOWN: Final = 1
+#: What is more is a slip of the pen. [s]
+_SLOWEST_TOKEN: Final = 60.0
 Commitment = Literal["none", "1_month", "6_months"]
 
 
@@ -25,6 +27,12 @@ def _possible(value: int | Literal["none"]) -> int | Literal["none"]:
     if value != NONE and not 1 <= int(value) <= MOST_TOKENS:
         raise ValueError(f"{value} is not allowed, must be 1 to {MOST_TOKENS:,}, or none")
     return value
+
+
+def _not_too_slow(seconds: float) -> float:
+    if seconds > _SLOWEST_TOKEN:
+        raise ValueError(f'"{duration_text(seconds)}" is not allowed, must be at most {duration_text(_SLOWEST_TOKEN)}')
+    return seconds
 
 
 PerMinute = Annotated[CountOrNone, AfterValidator(_possible)]
@@ -93,7 +101,7 @@ class ManagedApi(BaseModel):
     burndown: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
         DEFAULT_BURNDOWN, description="Tokens of the quota that one token of a response takes; 5 for some models."
     )
-    time_per_output_token: Annotated[Seconds, Field(le=60.0)] = Field(
+    time_per_output_token: Annotated[Seconds, AfterValidator(_not_too_slow)] = Field(
         description="Each token of a response takes so long."
     )
     service_time: DurationDistribution | None = Field(

@@ -94,6 +94,12 @@ def _month_by_default(given: dict[str, Any]) -> Any:
     return USUAL_MONTH if composed is None else f"{composed.days}d"
 
 
+def _one_sheet(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        raise ValueError(f"is a list; several sheets stand under base, {{base: [{', '.join(value)}]}}")
+    return value
+
+
 ObjectiveText = Annotated[str, AfterValidator(_readable_objective)]
 WholeNumber = Annotated[int, Field(strict=True)]
 
@@ -147,7 +153,7 @@ class Scenario(BaseModel):
         description="Names the results folder: letters, digits, dot, dash, underscore.",
     )
     description: str = Field("", description="The question that the scenario asks.")
-    prices: str | dict[str, Any] = Field(
+    prices: Annotated[str | dict[str, Any], BeforeValidator(_one_sheet)] = Field(
         DEFAULT_SHEET, description="A bundled price sheet, the path of a file, or a sheet written here."
     )
     horizon: Annotated[Seconds, Field(gt=0)] = Field(description="Simulated time of one replication.")

@@ -125,8 +125,16 @@ def _told(detail: ErrorDetails, data: Any, outline: Outline) -> Iterable[tuple[K
         near = difflib.get_close_matches(str(context["tag"]), kinds, 1)
         hint = f'; did you mean "{near[0]}"?' if near else ""
         yield (*path, "kind"), f"unknown kind {value_text(context['tag'])}, one of: {', '.join(kinds)}{hint}", False
+    elif kind == "value_error" and (unsaid := _not_given(value, rest, outline.keys(path))):
+        # Its default does not do here.
+        yield (*path, unsaid[0]), str(context["error"]), True
     else:
         yield path, _about_value(kind, context, value, detail["msg"]), False
+
+
+def _not_given(at: Any, rest: tuple[str | int, ...], keys: Collection[str]) -> list[str]:
+    """The field of a mapping that an error is about, where the mapping does not have it."""
+    return [str(part) for part in rest if str(part) in keys] if isinstance(at, dict) else []
 
 
 def _about_value(kind: str, context: dict[str, Any], value: Any, message: str) -> str:

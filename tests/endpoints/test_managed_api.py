@@ -90,7 +90,7 @@ def test_tokens_are_priced_on_demand() -> None:
         ({"tokens_per_minute_per_unit": 5000}, "tokens_per_minute_per_unit", "5000 is not allowed without model_units"),
         ({"commitment": "1_month"}, "commitment", "not allowed on demand"),
         ({"max_tokens": 20_001}, "max_tokens", "20001 is more than the quota of 20000 tokens a minute"),
-        ({"time_per_output_token": "2m"}, "time_per_output_token", "less than or equal to 60"),
+        ({"time_per_output_token": "2m"}, "time_per_output_token", "must be at most 60s"),
         ({"model_id": "no spaces"}, "model_id", "pattern"),
     ],
 )

@@ -67,6 +67,26 @@ endpoints:
             "service_time: -1s",
             "4:23  model.service_time: '-1s' is negative; a duration is 0s or more",
         ),
+        (
+            "name: good\n",
+            "name: good\nprices: [aws/us-east-1/2026-11, bedrock/us-east-1/2026-11]\n",
+            "2:9  prices: is a list; several sheets stand under base, {base: [aws/us-east-1/2026-11, "
+            "bedrock/us-east-1/2026-11]}",
+        ),
+        # A field that is not there, and whose default does not do: it is named, and stands where it should.
+        (
+            "{name: m5, kind: real_time, instance_type: ml.m5.xlarge}",
+            "{name: api, kind: managed_api, model_id: m, model_units: 1, max_tokens: 9, time_per_output_token: 1ms}",
+            "6:5  endpoints[0].tokens_per_minute_per_unit: missing: what a model unit lets through depends on the "
+            "model; ask the provider",
+        ),
+        (
+            "{name: m5, kind: real_time, instance_type: ml.m5.xlarge}",
+            "{name: api, kind: managed_api, model_id: m, tokens_per_minute: none, max_tokens: 9, "
+            "time_per_output_token: 1ms}",
+            "6:5  endpoints[0].requests_per_minute: missing: quotas are those of an account and a Region; give a "
+            "number, or none for no quota",
+        ),
     ],
 )
 def test_one_clear_message(tmp_path: Path, old: str, new: str, expected: str) -> None:
