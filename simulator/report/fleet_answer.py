@@ -18,6 +18,8 @@ def headline(found: Fleet) -> list[str]:
     """The answer in words."""
     served = [(one.name, len(found.served(one.name))) for one in found.ways]
     parts = ", ".join(f"{count:,} on {name}" for name, count in served if count)
+    if not parts:
+        return [f"No model fits anywhere: {models_in_words(len(found.nowhere))}, and no bill.", *_interrupted(found)]
     lines = [f"{parts}: {in_words(found.total(MIX), 'USD')} a month for {models_in_words(len(found.mix))}."]
     for one in found.ways:
         if found.served(one.name) and len(found.served(one.name)) == len(found.mix):
@@ -44,12 +46,17 @@ def headline(found: Fleet) -> list[str]:
         lines.append(
             f"{models_in_words(count)} {'fits' if count == 1 else 'fit'} nowhere and {_are(count)} in no bill."
         )
-    if not found.is_complete:
-        lines.append(
-            f"Interrupted: {len(found.records)} of {found.scenario.replications} replications were finished; all "
-            "numbers are of those."
-        )
-    return lines
+    return lines + _interrupted(found)
+
+
+def _interrupted(found: Fleet) -> list[str]:
+    """What of a run is missing."""
+    if found.is_complete:
+        return []
+    return [
+        f"Interrupted: {len(found.records)} of {found.scenario.replications} replications were finished; all "
+        "numbers are of those."
+    ]
 
 
 def _shared(found: Fleet) -> list[str]:
@@ -61,9 +68,13 @@ def _shared(found: Fleet) -> list[str]:
         if not one.models:
             lines.append(f"{text}; no model is served there as well as alone.")
             continue
+        shared = f"{text}; {models_in_words(len(one.models))} can share it"
+        if one.is_needed:
+            lines.append(f"{shared}, of which some fit nowhere else.")
+            continue
         is_dearer = one.saves.value is not None and one.saves.value < 0
         saves = f"{in_words(one.saves.times(-1.0 if is_dearer else 1.0), 'USD')} {'less' if is_dearer else 'more'}"
-        text += f"; {models_in_words(len(one.models))} can share it as well served as alone, where they cost {saves}"
+        text = f"{shared} as well served as alone, where they cost {saves}"
         if one is not found.chosen_shared:
             text += "; the mix does without it"
         lines.append(text + ("." if one.is_decided else "; which is the cheaper is undecided."))

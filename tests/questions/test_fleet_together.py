@@ -246,3 +246,13 @@ def test_an_account_that_is_not_reached_changes_nothing() -> None:
     found = fleet(scenario_of([SERVERLESS], {"account_concurrency": 500}), run_fleet)
     assert {} == found.under_limits
     assert all(measured_under_limit(record, "model-1", "serverless") is None for record in found.records)
+
+
+def test_models_that_fit_nowhere_else_are_not_held_against_what_they_cost_alone() -> None:
+    """A multi-model endpoint alone: there is nothing to be dearer or cheaper than. Models too large for it: no mix."""
+    alone = fleet(scenario_of([SHARED], {}, horizon="10m", replications=2), run_fleet)
+    text = " ".join(report.as_text(alone).split())
+    assert "whatever it serves; 8 models can share it, of which some fit nowhere else." in text
+    assert "alone, where they cost" not in text
+    none = fleet(scenario_of([SHARED], {"memory": "13GB"}, horizon="10m", replications=2), run_fleet)
+    assert "No model fits anywhere: 8 models, and no bill." in report.as_text(none)
