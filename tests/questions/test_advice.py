@@ -81,6 +81,14 @@ def test_instances_above_it_have_been_outgrown_to() -> None:
     assert extra == pytest.approx(value(advice, "extra"), rel=1e-3)
 
 
+def test_a_closed_population_has_not_outgrown_an_endpoint() -> None:
+    """Clients send as fast as they are answered: what one costs more is told, and no rate at which that would end."""
+    clients = {"kind": "closed", "clients": 8, "think_time": "250ms"}
+    advice = said(study([serverless(), instances()], clients))["outgrown_serverless", "serverless"]
+    assert {"extra", "monthly_cost", "other_cost"} == set(advice.figures)
+    assert "Traffic" not in sentence(advice)
+
+
 def test_near_the_break_even_nothing_is_said() -> None:
     """At 3.194/s the interval of the difference holds 0, whichever side the mean is on."""
     found = said(study([serverless(), instances()], {"kind": "poisson", "mean_rate": f"{0.23 / 3600 / 2e-5}/s"}))

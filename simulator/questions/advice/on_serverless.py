@@ -9,6 +9,7 @@ from simulator.endpoints import Endpoint, Serverless
 from simulator.measures import intervals
 from simulator.questions.advice.findings import Advice, Figure, Findings, exactly, is_above, is_below
 from simulator.study.estimates import Value
+from simulator.traffic import Closed
 
 #: Share of requests throttled from which a limit counts as too low where no objective says so. Assumption.
 _MUCH_THROTTLED: Final = 0.001
@@ -37,7 +38,7 @@ def outgrown(facts: Findings, endpoint: Endpoint) -> Iterator[Advice]:
         if not is_above(difference, 0.0):
             return
     found = None if endpoint.provisioned_concurrency else facts.break_even(other, endpoint.name)
-    if found is not None:
+    if found is not None and not isinstance(facts.scenario.traffic, Closed):  # whose rate is the endpoint's doing
         measured = facts.sample(endpoint.name).measured
         rate = facts.mean([one.requests * 1e9 / one.span_ns for one in measured])
         figures |= {"rate": Figure(rate, "1/s"), "break_even_rate": Figure(facts.mean(found[1]), "1/s")}
