@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.endpoints import ManagedApi
 from simulator.measures.catalogue import Kind
 from simulator.measures.intervals import Estimate
 from simulator.questions.breakeven import mean_rate
@@ -224,7 +225,9 @@ def _numbers(result: Crossover) -> Table:
 def _utilizations(result: Crossover) -> Table:
     unit = result.line.axis.unit
     columns = ("endpoint", *(f"at {at_place(flip.change, unit)}" for flip in result.flips))
-    rows = tuple((name, *(_share(flip.utilization.get(name)) for flip in result.flips)) for name in result.endpoints)
+    # An API has no instances that could be in use.
+    names = [one.name for one in result.scenario.endpoints if not isinstance(one, ManagedApi)]
+    rows = tuple((name, *(_share(flip.utilization.get(name)) for flip in result.flips)) for name in names)
     remark = "Busy part of the time that instances, or places in them, are there; an instance pays for the rest too."
     return Table("Utilization at each change", columns, rows, remark)
 

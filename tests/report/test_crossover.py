@@ -170,3 +170,32 @@ def test_a_long_answer_is_not_the_head_of_the_figure() -> None:
     assert len(heads) == 2
     assert "the next change is reached after" in heads[1]
     assert (f"changes {len(found.changes)} times" in heads[0]) == (len(answer(found)) > 170)
+
+
+def test_an_api_has_no_utilization_at_a_change() -> None:
+    """Of 0.0001 USD a request against 0.36 USD an hour, alike at 1/s, only the instance can be in use."""
+    api = {
+        "name": "api",
+        "kind": "managed_api",
+        "model_id": "m",
+        "requests_per_minute": "none",
+        "tokens_per_minute": "none",
+        "max_tokens": 10,
+        "time_per_output_token": "0ms",
+    }
+    token = "0.0001 USD/ktoken"
+    given = scenario(
+        prices={
+            "real_time.instance.box": "0.36 USD/h",
+            "managed_api.tokens_in.m": token,
+            "managed_api.tokens_out.m": token,
+        },
+        model={"service_time": "200ms", "tokens_in": 1000, "tokens_out": 0},
+        endpoints=[api, instances(1)],
+        replications=4,
+    )
+    found = crossover(given, "traffic.mean_rate=0.5/s..2/s")
+    assert pytest.approx(1.0, rel=0.05) == found.flips[0].change.at
+    table = as_text(found).split("Utilization at each change")[1].split("Busy part")[0]
+    assert "x1" in table
+    assert "api" not in table
