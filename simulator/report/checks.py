@@ -70,7 +70,7 @@ def _real_time(reading: Reading, endpoint: RealTime) -> list[str]:
     )
     load = mean_rate(reading) * scenario.service_time(endpoint).mean()
     workers = count * endpoint.workers_per_instance
-    sentences = [f"{sentence}; offered load {significant(load)} erlangs on {workers} workers."]
+    sentences = [f"{sentence}; offered load {significant(load)} erlangs on {workers} worker{'s' * (workers != 1)}."]
     return sentences + _little(reading, endpoint)
 
 

@@ -77,7 +77,7 @@ def sections(answers: Sequence[Commitments]) -> Iterator[Section]:
             (
                 f"${significant(priced.plan.commitment)}/h, {priced.words}",
                 in_words(priced.cost, "USD"),
-                in_words(priced.saving, "USD"),
+                in_words(priced.saving, "USD", difference=(priced.saving.value or 0.0) < 0),
                 "-" if priced.covered.value is None else in_words(priced.covered, "1"),
                 "-" if priced.unused.value is None else in_words(priced.unused, "1"),
                 f"{significant(100 * priced.worse)} %",
@@ -85,7 +85,8 @@ def sections(answers: Sequence[Commitments]) -> Iterator[Section]:
             for priced in one.priced
         )
         columns = ("commitment", "a month", "saved", "usage covered", "of it lost", "costs more in")
-        remark = f"Without storage and data; {one.hours} hours in each of {len(study.records)} replications; paired."
+        hours = f"{one.hours} hour{'s' * (one.hours != 1)}"
+        remark = f"Without storage and data; {hours} in each of {len(study.records)} replications; paired."
         yield Table(one.endpoint, columns, rows, remark)
     yield Sentences(
         "How it is reckoned",

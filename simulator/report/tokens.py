@@ -75,7 +75,8 @@ def _quota(endpoint: ManagedApi) -> str:
     if _has_tokens(endpoint):
         words.append(f"{endpoint.quota.tokens_per_minute:,} tokens")
     if endpoint.requests_per_minute not in {"none", None}:
-        words.append(f"{endpoint.requests_per_minute:,} requests")
+        plural = "s" if endpoint.requests_per_minute != 1 else ""
+        words.append(f"{endpoint.requests_per_minute:,} request{plural}")
     return ", ".join(words) or "none"
 
 
