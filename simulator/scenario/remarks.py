@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.distributions.tokens import Pairs
-from simulator.endpoints import Container, Function, ManagedApi, Serverless
+from simulator.endpoints import Container, Function, ManagedApi, MultiModel, Serverless
 from simulator.scenario.checks import largest
 from simulator.units import duration_text, size_text
 
@@ -22,6 +22,7 @@ def remarks_on(scenario: Scenario) -> list[str]:
     return [
         *scenario.traffic.notes(),
         *scenario.traffic.remarks(scenario.horizon),
+        *_one_model(scenario),
         *_left_out(scenario),
         *_composed_month(scenario),
         *_equal_service_times(scenario),
@@ -30,6 +31,17 @@ def remarks_on(scenario: Scenario) -> list[str]:
         *_tokens(scenario),
         *_prices(scenario),
     ]
+
+
+def _one_model(scenario: Scenario) -> Iterator[str]:
+    """What questions that know nothing of a fleet make of it."""
+    if scenario.fleet is not None:
+        yield (
+            "Only `endpointsim fleet` parts the traffic among the models of the fleet; every other question takes it for "
+            "that of one model."
+        )
+    elif shared := [one.name for one in scenario.endpoints if isinstance(one, MultiModel)]:
+        yield f"Without a fleet {', '.join(shared)} has one model, which is loaded once on each instance."
 
 
 def _left_out(scenario: Scenario) -> Iterator[str]:

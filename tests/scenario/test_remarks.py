@@ -47,6 +47,19 @@ def test_a_plain_scenario_needs_no_remark() -> None:
             "each endpoint its own service_time.",
         ),
         (
+            {"fleet": {"models": 3, "zipf": 1.0}},
+            "Only `endpointsim fleet` parts the traffic among the models of the fleet; every other question takes it "
+            "for that of one model.",
+        ),
+        (
+            {
+                "endpoints": [
+                    {"name": "mm", "kind": "multi_model", "instance_type": "ml.m5.xlarge", "model_memory": "8GB"}
+                ]
+            },
+            "Without a fleet mm has one model, which is loaded once on each instance.",
+        ),
+        (
             {"model": {"service_time": "250us"}},
             "Mean service time on m5 is 0.00025s, less than 1ms: is the unit right?",
         ),
