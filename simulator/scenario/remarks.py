@@ -37,8 +37,8 @@ def _one_model(scenario: Scenario) -> Iterator[str]:
     """What questions that know nothing of a fleet make of it."""
     if scenario.fleet is not None:
         yield (
-            "Only `endpointsim fleet` parts the traffic among the models of the fleet; every other question takes it for "
-            "that of one model."
+            "Only `endpointsim fleet` parts the traffic among the models of the fleet; every other question takes it "
+            "for that of one model."
         )
     elif shared := [one.name for one in scenario.endpoints if isinstance(one, MultiModel)]:
         yield f"Without a fleet {', '.join(shared)} has one model, which is loaded once on each instance."
