@@ -285,7 +285,7 @@ def _assumed(found: Planned) -> Iterator[str]:
         yield (
             f"candidates of {', '.join(choice.by_default)} are those of the default rules: memory sizes from what the "
             "model needs (or the smallest size in the scenario) upwards, provisioned concurrency around the mean "
-            "concurrency, instance counts from the least that carries the mean load"
+            "concurrency, instance counts from the least that carries the mean load, those of jobs from 1 on"
         )
     yield "what else an endpoint has stays as the scenario says; `endpointsim run` lists what it assumes"
 
@@ -295,12 +295,14 @@ def table(found: Planned) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
+    given = (field for one in found.choice.candidates for field in one.values)
+    fields = tuple(dict.fromkeys((*_FIELDS, *given)))
     for one in found.choice.candidates:
         runner = found.race.runners.get(one.name)
         row: dict[str, Any] = {
             "candidate": one.name,
             "endpoint": one.origin,
-            **{field: None if field not in one.values else str(one.values[field]) for field in _FIELDS},
+            **{field: None if field not in one.values else str(one.values[field]) for field in fields},
             "state": LEFT_OUT if runner is None or runner.state is None else runner.state.value,
             "reason": _reason(found, one.name) or None,
             "against": (runner.by or None) if runner is not None else None,

@@ -25,10 +25,19 @@ if TYPE_CHECKING:
 
     from simulator.endpoints import Endpoint
 
+#: Fields of the block `autoscaling` of an endpoint that candidates may give as if they were the endpoint's own.
+BOUNDS: Final = ("min_capacity", "max_capacity")
 #: Fields of endpoints that candidates may give, by kind of endpoint.
 VARIED: Final[dict[str, tuple[str, ...]]] = {
-    "serverless": ("memory_size", "max_concurrency", "provisioned_concurrency"),
-    "real_time": ("instance_type", "initial_instance_count", "workers_per_instance"),
+    "serverless": ("memory_size", "max_concurrency", "provisioned_concurrency", *BOUNDS),
+    "real_time": ("instance_type", "initial_instance_count", "workers_per_instance", *BOUNDS),
+    "asynchronous": (
+        *("instance_type", "initial_instance_count", "max_concurrent_invocations_per_instance"),
+        *BOUNDS,
+    ),
+    "batch_transform": ("instance_type", "instance_count", "max_concurrent_transforms"),
+    "managed_api": ("model_id", "model_units", "requests_per_minute", "tokens_per_minute", "max_tokens"),
+    "multi_model": ("instance_type", "initial_instance_count", "workers_per_instance"),
 }
 #: Candidates of one plan, before bounds leave any out. Assumption: more are a slip of the pen.
 MOST_CANDIDATES: Final = 500
@@ -75,7 +84,15 @@ class Candidates(BaseModel):
     memory_size, max_concurrency, provisioned_concurrency : tuple or None
         For a serverless endpoint.
     instance_type, initial_instance_count, workers_per_instance : tuple or None
-        For a real-time endpoint.
+        For a real-time endpoint, or a multi-model one.
+    max_concurrent_invocations_per_instance : tuple or None
+        For an asynchronous endpoint, as are type and number of instances.
+    instance_count, max_concurrent_transforms : tuple or None
+        For batch transform, as is the type of instances.
+    model_id, model_units, requests_per_minute, tokens_per_minute, max_tokens : tuple or None
+        For a managed API.
+    min_capacity, max_capacity : tuple or None
+        For an endpoint with autoscaling, whose bounds they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,11 +104,25 @@ class Candidates(BaseModel):
     instance_type: Varied | None = Field(None, description="Instance types of a real-time endpoint.")
     initial_instance_count: Varied | None = Field(None, description="Numbers of instances of a real-time endpoint.")
     workers_per_instance: Varied | None = Field(None, description="Workers of each instance of a real-time endpoint.")
+    max_concurrent_invocations_per_instance: Varied | None = Field(
+        None, description="Requests at once on an instance of an asynchronous endpoint."
+    )
+    instance_count: Varied | None = Field(None, description="Numbers of instances of a batch transform job.")
+    max_concurrent_transforms: Varied | None = Field(
+        None, description="Requests at once on an instance of a batch transform job."
+    )
+    model_id: Varied | None = Field(None, description="Models of a managed API.")
+    model_units: Varied | None = Field(None, description="Model units of a managed API.")
+    requests_per_minute: Varied | None = Field(None, description="Quotas of requests of a managed API.")
+    tokens_per_minute: Varied | None = Field(None, description="Quotas of tokens of a managed API.")
+    max_tokens: Varied | None = Field(None, description="Longest responses of a managed API.")
+    min_capacity: Varied | None = Field(None, description="Least capacities of autoscaling.")
+    max_capacity: Varied | None = Field(None, description="Greatest capacities of autoscaling.")
 
     @property
     def given(self) -> dict[str, tuple[int | str, ...]]:
         """Field → values, for those that are given."""
-        names = [name for names in VARIED.values() for name in names]
+        names = dict.fromkeys(name for names in VARIED.values() for name in names)
         return {name: values for name in names if (values := getattr(self, name)) is not None}
 
 
@@ -199,6 +230,7 @@ class PlanBlock(BaseModel):
     def problems(self, endpoints: Sequence[Endpoint]) -> Iterator[tuple[KeyPath, str]]:
         """Path and message of each thing that does not go with the endpoints of the scenario."""
         kinds = {one.name: one.kind for one in endpoints}
+        scaled = {one.name for one in endpoints if getattr(one, "autoscaling", None) is not None}
         for number, one in enumerate(self.candidates):
             where: KeyPath = ("plan", "candidates", number)
             if one.endpoint not in kinds:
@@ -209,14 +241,17 @@ class PlanBlock(BaseModel):
                 continue
             kind = kinds[one.endpoint]
             if kind not in VARIED:
-                known = " and ".join(name.replace("_", "-") for name in VARIED)
+                *others, last = (name.replace("_", "-") for name in VARIED)
+                known = f"{', '.join(others)} and {last}"
                 yield (
                     (*where, "endpoint"),
                     f'"{one.endpoint}" is of kind {kind}; candidates are made from {known} endpoints',
                 )
                 continue
             for field in one.given:
-                if field not in VARIED[kind]:
+                if field in BOUNDS and one.endpoint not in scaled:
+                    yield (*where, field), f'"{one.endpoint}" has no autoscaling whose bounds candidates could give'
+                elif field not in VARIED[kind]:
                     allowed = ", ".join(VARIED[kind])
                     yield (
                         (*where, field),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from simulator.endpoints import Endpoint, RealTime, Serverless
+from simulator.endpoints import BatchTransform, Endpoint, RealTime, Serverless
 from simulator.endpoints.platforms import PLATFORMS
 from simulator.errors import InputError, Problem, ScenarioError
 from simulator.prices import items
@@ -21,9 +21,28 @@ from simulator.scenario.loading import Source
 from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
 from simulator.scenario.places import Document, KeyPath, Places, path_text, read_yaml, value_text
-from simulator.scenario.plan import MOST_CANDIDATES, VARIED, Candidates, PlanBlock
+from simulator.scenario.plan import BOUNDS, MOST_CANDIDATES, VARIED, Candidates, PlanBlock
 from simulator.units import parse_memory
 
+#: Field → what stands before its value in the name of a candidate.
+_SHORT: Final = {
+    "instance_type": "",
+    "initial_instance_count": "x",
+    "instance_count": "x",
+    "workers_per_instance": "w",
+    "max_concurrent_invocations_per_instance": "w",
+    "max_concurrent_transforms": "w",
+    "model_id": "",
+    "model_units": "units",
+    "requests_per_minute": "rpm",
+    "tokens_per_minute": "tpm",
+    "max_tokens": "tokens",
+    "memory_size": "",
+    "max_concurrency": "c",
+    "provisioned_concurrency": "pc",
+    "min_capacity": "min",
+    "max_capacity": "max",
+}
 #: Numbers of instances that are tried by default, beginning with the least that carries the mean load.
 _COUNTS_BY_DEFAULT: Final = 6
 
@@ -173,6 +192,8 @@ def _varied(vary: Sequence[str], base: Scenario) -> list[Candidates]:
         allowed = VARIED.get(base.endpoint(name).kind, ())
         if not allowed:
             raise InputError(f"{name} is of kind {base.endpoint(name).kind}, which a plan takes as it is")
+        if field in BOUNDS and field in allowed and getattr(base.endpoint(name), "autoscaling", None) is None:
+            raise InputError(f"{name} has no autoscaling whose {field} a plan may choose")
         if field not in allowed:
             raise InputError(f'{name} has no "{field}" that a plan may choose; it may choose {", ".join(allowed)}')
         if field in given.setdefault(name, {}):
@@ -209,6 +230,8 @@ def _by_default(
         least = max(1, math.floor(load / endpoint.workers_per_instance) + 1)
         counts = {*range(least, least + _COUNTS_BY_DEFAULT), max(1, endpoint.initial_instance_count)}
         return {"initial_instance_count": tuple(sorted(counts))}
+    if isinstance(endpoint, BatchTransform):
+        return {"instance_count": tuple(sorted({*range(1, _COUNTS_BY_DEFAULT + 1), endpoint.instance_count}))}
     if not isinstance(endpoint, Serverless) or endpoint.autoscaling is not None:
         return {}  # one candidate, as it is
     sizes = PLATFORMS[endpoint.platform].memory_sizes or (endpoint.memory_size,)
@@ -245,8 +268,8 @@ def _combined(
     made = []
     for combined in itertools.product(*lists.values()):
         changed = dict(zip(lists, combined, strict=True))
-        whole = {**copy.deepcopy(written), **changed}
-        values = {field: changed.get(field, getattr(endpoint, field)) for field in VARIED.get(endpoint.kind, ())}
+        whole = _rewritten(written, changed)
+        values = _values_of(endpoint, changed)
         pruned = ""
         if isinstance(endpoint, Serverless):
             if "memory_size" in changed:
@@ -263,7 +286,7 @@ def _combined(
             ready, most = values["provisioned_concurrency"], values["max_concurrency"]
             if isinstance(ready, int) and isinstance(most, int) and ready > most:
                 pruned = f"provisioned_concurrency {ready} is more than max_concurrency {most}, which is not possible"
-        name = _name(endpoint, values)
+        name = _name(endpoint, values, changed)
         made.append(Candidate(name, endpoint.name, values, {**whole, "name": name}, pruned))
     return made
 
@@ -292,14 +315,41 @@ def _values(path: str, field: str, given: Sequence[int | str]) -> list[Any]:
     return list(dict.fromkeys(found))
 
 
-def _name(endpoint: Endpoint, values: Mapping[str, Any]) -> str:
-    if isinstance(endpoint, Serverless):
+def _rewritten(written: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """An endpoint as a file would hold it with other values; bounds stand in its block of autoscaling."""
+    whole = {
+        **copy.deepcopy(dict(written)),
+        **{field: value for field, value in changed.items() if field not in BOUNDS},
+    }
+    bounds = {field: value for field, value in changed.items() if field in BOUNDS}
+    if bounds:
+        whole["autoscaling"] = {**whole["autoscaling"], **bounds}
+    return whole
+
+
+def _values_of(endpoint: Endpoint, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that candidates may give: of the first kinds all of them, of others, and bounds, those that are given."""
+    of_all = [
+        field
+        for field in VARIED.get(endpoint.kind, ())
+        if field in changed or (isinstance(endpoint, Serverless | RealTime) and field not in BOUNDS)
+    ]
+    return {field: changed.get(field, getattr(endpoint, field, None)) for field in of_all}
+
+
+def _name(endpoint: Endpoint, values: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
+    """By all that may vary; of later kinds, and with other bounds, the endpoint's own name and what differs."""
+    has_bounds = any(field in changed for field in BOUNDS)
+    if isinstance(endpoint, Serverless) and not has_bounds:
         parts = (values["memory_size"], values["max_concurrency"], values["provisioned_concurrency"])
         return "serverless-{}mb-c{}-pc{}".format(*parts)
-    if not isinstance(endpoint, RealTime):
-        return endpoint.name
-    kind = str(values["instance_type"]).removeprefix("ml.").replace(".", "-")
-    return f"{kind}-x{values['initial_instance_count']}-w{values['workers_per_instance']}"
+    if isinstance(endpoint, RealTime) and not has_bounds:
+        kind = str(values["instance_type"]).removeprefix("ml.").replace(".", "-")
+        return f"{kind}-x{values['initial_instance_count']}-w{values['workers_per_instance']}"
+    differs = [
+        f"-{_SHORT[field]}{str(value).removeprefix('ml.').replace(':', '-')}" for field, value in changed.items()
+    ]
+    return f"{endpoint.name}{''.join(differs)}"
 
 
 def _distinct(made: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -317,5 +367,4 @@ def _distinct(made: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
-    varied = [field for fields in VARIED.values() for field in fields]
-    return one.without(*varied) == other.without(*varied)
+    return one.without(*one.values) == other.without(*one.values)
