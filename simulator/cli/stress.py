@@ -91,6 +91,8 @@ class Severities(TextType):
     "5m,15m,30m or 5m,15m,30m:2m.",
 )
 @click.option("--cold-at-peak", is_flag=True, help="Everything deployed cold at the peak.")
+@click.option("--tokens", type=Factors(), help="So many times the tokens of managed APIs: 1,1.5,2,3.")
+@click.option("--quota", type=Factors(), help="So small a part of the quota of managed APIs: 1,0.75,0.5,0.25.")
 @click.option("--no-refining", is_flag=True, help="Only these severities: look for no break points between them.")
 @simulating_options
 @output_option
@@ -141,7 +143,7 @@ def stress(ctx: click.Context, /, scenario: str, overrides: dict[str, Any], **op
 def _block(options: dict[str, Any]) -> dict[str, Any]:
     """The `stress` block that the options say, which are taken out; empty if they say nothing."""
     block: dict[str, Any] = {"set_of": options.pop("set_of"), "cold_at_peak": options.pop("cold_at_peak") or None}
-    for name in ("burst", "growth", "service", "cold_start", "idle_timeout"):
+    for name in ("burst", "growth", "service", "cold_start", "idle_timeout", "tokens", "quota"):
         block[name] = options.pop(name)
     for name, length in (("flash_crowd", "flash_crowd_length"), ("outage", "outage_release")):
         block[name], block[length] = options.pop(name) or (None, None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.demand.columns import Column, Columns, Made
-from simulator.distributions.tokens import Pairs
+from simulator.distributions.tokens import MOST_TOKENS, Pairs
 from simulator.scenario.model import Scenario
 from simulator.units import FOREVER, to_ns
 
@@ -23,6 +23,21 @@ def token_columns(scenario: Scenario, columns: Columns) -> tuple[Column, Column]
     columns : Columns
         Of the replication: all endpoints have the same tokens.
     """
+    factor = scenario.model.tokens_scale
+    own = _own_columns(scenario, columns)
+    if factor is None:
+        return own
+    scaled = _times(factor)
+    return Made(scaled, own[0]), Made(scaled, own[1])
+
+
+def _times(factor: float) -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
+    """So many times the tokens, to the nearest whole number, half to even."""
+    return lambda tokens: np.minimum(np.rint(tokens * factor), MOST_TOKENS).astype(np.int64)
+
+
+def _own_columns(scenario: Scenario, columns: Columns) -> tuple[Column, Column]:
+    """Tokens as they were given."""
     source = scenario.token_source()
     if source == "traffic":
         own = scenario.traffic.tokens

@@ -274,6 +274,8 @@ def _tokens(scenario: Scenario, endpoint: Endpoint) -> Iterator[Finding]:
             f"missing: {endpoint.name} is priced by the token; give tokens_in and tokens_out, tokens of a file, or "
             "name the columns of recorded traffic",
         )
+    elif not given and model.tokens_scale is not None and scenario.token_source() is None:
+        yield ("model", "tokens_scale"), "is given, and there are no tokens that it could scale"
 
 
 def largest(sizes: Any) -> tuple[float, bool]:

@@ -119,6 +119,8 @@ class ServedModel(BaseModel):
         Tokens of a request, and of its response unless that ends before. For endpoints priced by the token.
     tokens : TokenPairs or None
         In place of both: measured together. None of the three: the traffic's recording has them.
+    tokens_scale : float or None
+        Every number of tokens times this, from wherever it comes, to the nearest whole one. More than 0, at most 10⁶.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -134,6 +136,9 @@ class ServedModel(BaseModel):
     tokens_in: TokenDistribution | None = Field(None, description="Tokens of a request, for endpoints that count them.")
     tokens_out: TokenDistribution | None = Field(None, description="Tokens of a response, if nothing ends it before.")
     tokens: TokenPairs | None = Field(None, description="Tokens in and out that were measured together, from a file.")
+    tokens_scale: Annotated[float, Field(strict=True, gt=0.0, le=1e6, allow_inf_nan=False)] | None = Field(
+        None, description="Every number of tokens times this, from wherever it comes."
+    )
 
 
 class Scenario(BaseModel):

@@ -19,7 +19,7 @@ DEFAULT_SET: Final[SetName] = "usual"
 #: Every kind of stress, in the order of reports.
 KINDS: Final = (
     *("burst", "growth", "flash_crowd", "service", "cold_start", "idle_timeout", "outage"),
-    "cold_at_peak",
+    *("cold_at_peak", "tokens", "quota"),
 )
 #: Assumption: bursts of a minute, in all a tenth of the time; a crowd that stays for a quarter of an hour; callers that
 #: had to wait come back within a minute.
@@ -78,6 +78,10 @@ class Stresses(BaseModel):
         In which time what was held back comes afterwards, by default `OUTAGE_RELEASE_S`. [s]
     cold_at_peak : bool or None
         Whether everything is also deployed cold at the peak.
+    tokens : tuple of float or None
+        Factors on the tokens of requests and responses, 1 or more.
+    quota : tuple of float or None
+        Factors on the quota of managed APIs, more than 0 and at most 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,6 +107,8 @@ class Stresses(BaseModel):
     cold_at_peak: Annotated[bool, Field(strict=True)] | None = Field(
         None, description="Whether everything is also deployed cold at the peak."
     )
+    tokens: _Factors | None = Field(None, description="Factors on the tokens of requests and responses.")
+    quota: _Parts | None = Field(None, description="Factors on the quota of managed APIs, at most 1.")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -148,7 +148,7 @@ def planned(
         notes = (f"Uncertain values are at their middle: {names}.",)
         scenario = scenario.with_values({})
     plain = asked(scenario, replications, seed).model_copy(update={"stress": None})
-    reasons = [(one, _refusal(one, plain)) for one in stresses_of(block)]
+    reasons = [(one, _refusal(one, plain)) for one in stresses_of(block) if _is_of_interest(one, plain, block)]
     left_out = tuple((one, reason) for one, reason in reasons if reason)
     for one, reason in left_out:
         if getattr(block, one.name) is not None:
@@ -156,7 +156,16 @@ def planned(
     return Plan(plain, tuple(one for one, reason in reasons if not reason), refine, notes, left_out)
 
 
+def _is_of_interest(stress: Stress, scenario: Scenario, block: Stresses) -> bool:
+    """Whether a stress was asked for by its name, or is not of a kind of endpoint that there is none of."""
+    asked_for = getattr(block, stress.name) is not None
+    return asked_for or not stress.is_of_a_kind or not _spares_all(stress, scenario)
+
+
+def _spares_all(stress: Stress, scenario: Scenario) -> bool:
+    return all(stress.spares(scenario, endpoint) for endpoint in scenario.endpoints)
+
+
 def _refusal(stress: Stress, scenario: Scenario) -> str:
     """Why a stress that would change something cannot be put on a scenario."""
-    is_for_nobody = all(stress.spares(scenario, endpoint) for endpoint in scenario.endpoints)
-    return "" if is_for_nobody else stress.refusal(scenario)
+    return "" if _spares_all(stress, scenario) else stress.refusal(scenario)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from simulator.questions.stress.of_apis import MoreTokens, SmallerQuota
 from simulator.questions.stress.of_endpoints import ColdAtPeak, ShorterIdling, SlowerService, SlowerStarts
 from simulator.questions.stress.of_traffic import Burst, FlashCrowds, Growth, UpstreamOutage
 from simulator.questions.stress.stressing import Stress
@@ -37,6 +38,10 @@ def _stresses(block: Stresses) -> Iterator[Stress]:
         yield UpstreamOutage(_ordered(UpstreamOutage, block.outage), **given(release_s=block.outage_release))
     if block.cold_at_peak:
         yield ColdAtPeak((0.0, 1.0))
+    if block.tokens is not None:
+        yield MoreTokens(_ordered(MoreTokens, block.tokens))
+    if block.quota is not None:
+        yield SmallerQuota(_ordered(SmallerQuota, block.quota))
 
 
 def _ordered(kind: type[Stress], severities: tuple[float, ...]) -> tuple[float, ...]:

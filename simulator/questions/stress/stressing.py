@@ -46,6 +46,8 @@ class Stress(ABC):
     happens_once: ClassVar[bool] = False
     #: Whether there is no severity between two others.
     is_switch: ClassVar[bool] = False
+    #: Whether a set leaves it out without a word where it spares every endpoint.
+    is_of_a_kind: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, scenario: Scenario, severity: float) -> Scenario:
