@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.endpoints import OnDemand
-from simulator.measures.objectives import Verdict
+from simulator.measures.objectives import Verdict, overall
+from simulator.questions.risk.ready import below_limit
 from simulator.questions.risk.risk import READY_WORDS
 from simulator.report import month, uncertain
 from simulator.report.machine import markdown
@@ -161,14 +162,18 @@ def headline(risk: Risk) -> list[str]:
     if not risk.is_complete:
         lines.append("Interrupted: not everything that was to be tried is finished; what is told is of what was.")
     enough = [fix for fix in risk.fixes if fix.reaches and fix.is_offered]
+    # Of what is enough the cheapest that also meets the objectives, if there is any.
+    met = [fix for fix in enough if fix.meets is Verdict.MET] if risk.scenario.objectives else []
+    if not risk.share.is_none_seen and below_limit(risk.share, risk.wanted)[0] is Verdict.MET:
+        lines.append(f"That is enough as it is, below {significant(100 * risk.wanted, 3)} %.")
+        # What else an objective asks may be had too.
+        enough = [] if overall(risk.study.judgements()[risk.endpoint]) is Verdict.MET else met
+    elif not enough and risk.share.value and risk.fixes:
+        lines.append("Nothing that was tried is known to be enough.")
     if enough:
-        # Of what is enough the cheapest that also meets the objectives, if there is any.
-        met = [fix for fix in enough if fix.meets is Verdict.MET] if risk.scenario.objectives else []
         first = [*met, *enough][0]
         more = in_words(first.cost_more, "USD", difference=True)
         lines.append(f"Least price of what is enough: {first.words}, {more} a month{_aside(risk, first)}.")
-    elif risk.share.value and risk.fixes:
-        lines.append("Nothing that was tried is known to be enough.")
     return lines
 
 

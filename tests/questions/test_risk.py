@@ -435,3 +435,14 @@ def test_functions_and_containers_are_asked_too() -> None:
     assert 1 == function.searches[0].least
     assert () == container.searches
     assert "price of container.idle_vcpu" in container.untried
+
+
+def test_what_keeps_to_its_objective_already_needs_no_fix() -> None:
+    """Four requests in ten are cold, and half may be: that is said, and nothing is recommended at a price."""
+    text = " ".join(report.as_text(found(objectives=["cold_start_fraction < 50%"], replications=5)).split())
+    assert "That is enough as it is, below 50 %." in text
+    assert "Least price of what is enough" not in text
+    missed = found(objectives=["cold_start_fraction < 50%", "p99 < 4s"], replications=5)
+    text = " ".join(report.as_text(missed).split())
+    assert "That is enough as it is, below 50 %. Least price of what is enough: " in text
+    assert "all objectives are met then" in text
