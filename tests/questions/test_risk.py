@@ -446,3 +446,11 @@ def test_what_keeps_to_its_objective_already_needs_no_fix() -> None:
     text = " ".join(report.as_text(missed).split())
     assert "That is enough as it is, below 50 %. Least price of what is enough: " in text
     assert "all objectives are met then" in text
+
+
+def test_endpoints_that_launch_nothing_for_a_request_are_refused() -> None:
+    """Jobs and scaling launch instances, and shared ones load models: none of it for want of an instance."""
+    jobs = {"name": "jobs", "kind": "batch_transform", "instance_type": "ml.g5.xlarge", "starts_at": "02:00"}
+    shared = {"name": "mm", "kind": "multi_model", "instance_type": "ml.m5.xlarge", "model_memory": "8GB"}
+    with pytest.raises(InputError, match="no endpoint of the scenario launches instances for requests"):
+        found(endpoints=[jobs, shared])

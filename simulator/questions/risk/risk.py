@@ -203,12 +203,14 @@ def _asked(scenario: Scenario, name: str | None) -> Launching:
     if name is not None:
         endpoint = scenario.endpoint(name)
         if not isinstance(endpoint, Launching):
-            raise InputError(f"{name} is {endpoint.kind}: it launches no instance, and no request of it is cold")
+            raise InputError(
+                f"{name} is {endpoint.kind}: it launches no instance for a request, which is what risk asks about"
+            )
         return endpoint
     found = [one for one in scenario.endpoints if isinstance(one, Launching)]
     bare = [one for one in found if not one.may_keep_ready]
     if not found:
-        raise InputError("the scenario has no endpoint that launches instances, and no other has cold starts")
+        raise InputError("no endpoint of the scenario launches instances for requests, which is what risk asks about")
     return (bare or found)[0]
 
 
