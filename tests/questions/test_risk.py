@@ -383,7 +383,7 @@ def test_an_objective_says_what_is_enough() -> None:
 
 def test_what_has_no_cold_starts_is_refused() -> None:
     """Each with what is wrong."""
-    with pytest.raises(InputError, match="the scenario has no endpoint that launches"):
+    with pytest.raises(InputError, match="no endpoint of the scenario launches instances for requests"):
         found(endpoints=[INSTANCES])
     scenario = simulator.load_scenario("quiet-development-endpoint")
     with pytest.raises(InputError, match="m5-xlarge is real_time"):
