@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulator.report.figures import style
+from simulator.report.figures.plan import cost_against
+from simulator.report.numbers import plain
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,15 @@ def test_latencies_of_any_size_have_round_ticks(low_ms: float, high_ms: float, w
     places, said = style.latency_ticks(low_ms, high_ms)
     assert words == said
     assert all(low_ms <= place <= high_ms for place in places)
+
+
+def test_a_plan_has_round_hours() -> None:
+    """Jobs of an hour and of three and a half: ticks every half hour or hour, and not every 2,000 s."""
+    points = [
+        ("slow", "the plan", plain(147.0), plain(3.49 * 3.6e6)),
+        ("fast", "dearer", plain(167.0), plain(0.73 * 3.6e6)),
+    ]
+    figure = cost_against(points, "p99", "ms", 4 * 3.6e6)
+    words = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert {"1 h", "2 h", "3 h"} < set(words)
+    assert all(float(word.split()[0]) in {0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5} for word in words)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Greatest over least value from which the vertical axis goes by factors.
 _FAR_APART: Final = 8.0
+#: Ends of an axis of factors between which 2 and 5 times powers of ten have room for their numbers too.
+_FEW_DECADES: Final = 3e3
 _DASHES: Final = (0, (3, 2))
 #: Labels of changes nearer to each other than this part of the width stand in different rows.
 _APART: Final = 0.13
@@ -140,7 +142,7 @@ def _where(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np
 
 
 def _scales(axes: Axes, result: Crossover, curves: Sequence[Curve]) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     values = np.concatenate([curve.value for curve in curves])
     known = values[np.isfinite(values)]
@@ -157,6 +159,8 @@ def _scales(axes: Axes, result: Crossover, curves: Sequence[Curve]) -> None:
     places = [spot.place for spot in result.line.spots]
     if result.line.axis.is_log and places[0] > 0:
         axes.set_xscale("log")
+        if places[-1] < _FEW_DECADES * places[0]:
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
         axes.xaxis.set_major_formatter(plain)
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(places[0], places[-1])

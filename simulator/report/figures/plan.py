@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from simulator.report.figures import style
-from simulator.report.figures.plane import _scale, _sides
+from simulator.report.figures.plane import _latency_axis, _scale, _sides
 from simulator.report.numbers import dollars
 from simulator.report.plan import state_of
 from simulator.report.reading import in_words, limit_in_words
@@ -108,7 +108,10 @@ def cost_against(
     _scale(axes, "x", [cost for _, _, cost, _ in shown], None)
     _scale(axes, "y", [value for _, _, _, value in shown], limit)
     _with_zero(axes, limit, [value.value or 0.0 for _, _, _, value in shown])
-    axes.yaxis.set_major_formatter(lambda value, position: limit_in_words(value, unit) if value > 0 else "0")
+    if unit == "ms" and axes.get_yscale() != "symlog":
+        _latency_axis(axes)
+    else:
+        axes.yaxis.set_major_formatter(lambda value, position: limit_in_words(value, unit) if value > 0 else "0")
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.10g}")
     if limit is not None:
         axes.axhline(limit, color=style.INK, linewidth=1.2)

@@ -102,7 +102,7 @@ def _latency_axis(axes: Axes) -> None:
             axes.tick_params(axis="y", which="minor", length=0)
         return
     unit, factor = latency_unit(high)
-    ticks = [float(tick) for tick in MaxNLocator(nbins=7).tick_values(low * factor, high * factor)]
+    ticks = [float(tick) for tick in MaxNLocator(nbins=7, steps=[1, 2, 5, 10]).tick_values(low * factor, high * factor)]
     inside = [tick for tick in ticks if low * factor <= tick <= high * factor]
     axes.set_yticks([tick / factor for tick in inside], [f"{tick:,.10g} {unit}" if tick else "0" for tick in inside])
 
