@@ -191,7 +191,7 @@ def _precision(scenario: Scenario, names: list[str]) -> Iterator[Finding]:
         )
     elif scenario.baseline in names and not precision.endpoints(scenario):
         which = "no endpoint here is one" if precision.endpoint is None else f'"{precision.endpoint}" is none'
-        yield ("precision", "measure"), f"only on-demand endpoints have {precision.measure}, and {which}"
+        yield ("precision", "measure"), f"only {precision.of_whom} have {precision.measure}, and {which}"
 
 
 def _times(scenario: Scenario, endpoint: Endpoint, where: KeyPath) -> Iterator[Finding]:

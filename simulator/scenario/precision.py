@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from simulator.endpoints import OnDemand
+from simulator.endpoints import BatchTransform, Endpoint, ManagedApi, MultiModel, OnDemand
+from simulator.endpoints.on_instances import OnInstances
 from simulator.units import Share
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ if TYPE_CHECKING:
 #: Replications at which the interval is looked at first. Assumption of the rule in `simulator.study.precision`: fewer
 #: make a spread that is too small by chance likely, and with it an interval that is taken for narrow.
 FIRST_LOOK: Final = 20
-#: What endpoints that launch no instances do not have.
+#: What endpoints that launch no instances have none of.
 OF_SERVERLESS: Final = frozenset(
     {"cold_starts", "cold_start_fraction", "cold_start_penalty", "failed_launches", "spillover"}
 )
+#: What there is no number of but of jobs, of tokens, or of instances.
+_OF_JOBS: Final = frozenset({"jobs", "job_length", "job_length_max", "late_fraction"})
+_OF_TOKENS: Final = frozenset(
+    {"tokens_per_minute", "tokens_per_minute_max", "tokens_reserved_per_minute", "quota_used", "cut_off_fraction"}
+)
+_OF_INSTANCES: Final = frozenset({"utilization"})
 
 
 def _measure_name(text: str) -> str:
@@ -128,13 +135,33 @@ class Precision(BaseModel):
         Without the baseline where differences from it are asked for, and without those that cannot have what is
         measured: an endpoint on instances has no cold starts, and would never show that it has none.
         """
-        launches = {endpoint.name: isinstance(endpoint, OnDemand) for endpoint in scenario.endpoints}
-        names = [self.endpoint] if self.endpoint is not None else list(launches)
+        having = {endpoint.name: _has(endpoint, self.measure) for endpoint in scenario.endpoints}
+        names = [self.endpoint] if self.endpoint is not None else list(having)
         if self.difference:
             names = [name for name in names if name != scenario.baseline]
-        if self.measure not in OF_SERVERLESS or (self.difference and launches[scenario.baseline]):
-            return names
-        return [name for name in names if launches[name]]
+            if self.measure in OF_SERVERLESS and having[scenario.baseline]:
+                return names  # those without have 0 of it, which differs from that of the baseline
+            if self.measure not in OF_SERVERLESS and not having[scenario.baseline]:
+                return []
+        return [name for name in names if having[name]]
+
+    @property
+    def of_whom(self) -> str:
+        """Which endpoints have what is measured, in words."""
+        return next(words for measures, words, _ in _OF_KINDS if self.measure in measures)
+
+
+#: Measures, the endpoints that alone have them, and what these are.
+_OF_KINDS: Final[tuple[tuple[frozenset[str], str, tuple[type[Any], ...]], ...]] = (
+    (OF_SERVERLESS, "on-demand endpoints", (OnDemand, MultiModel)),
+    (_OF_JOBS, "batch transform endpoints", (BatchTransform,)),
+    (_OF_TOKENS, "managed APIs", (ManagedApi,)),
+    (_OF_INSTANCES, "endpoints with instances of their own", (OnDemand, OnInstances, BatchTransform)),
+)
+
+
+def _has(endpoint: Endpoint, measure: str) -> bool:
+    return all(isinstance(endpoint, kinds) for measures, _, kinds in _OF_KINDS if measure in measures)
 
 
 def _in_unit(name: str, text: str) -> float:

@@ -96,6 +96,44 @@ def test_endpoints_that_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize(
+    ("measure", "names"),
+    [
+        ("quota_used", ["api"]),
+        ("job_length", ["jobs"]),
+        ("utilization", ["jobs", "mm"]),
+        ("cold_start_fraction", ["mm"]),
+        ("monthly_cost", ["api", "jobs", "mm"]),
+    ],
+)
+def test_what_some_kinds_of_endpoints_have_is_asked_of_them_alone(measure: str, names: list[str]) -> None:
+    """Tokens of APIs, jobs of batch transform, utilization of instances: of others no replication would tell any."""
+    api = {
+        "name": "api",
+        "kind": "managed_api",
+        "model_id": "meta.llama3-1-8b",
+        "requests_per_minute": 100,
+        "tokens_per_minute": "none",
+        "max_tokens": 10,
+        "time_per_output_token": "1ms",
+    }
+    jobs = {"name": "jobs", "kind": "batch_transform", "instance_type": "ml.m5.xlarge", "starts_at": "02:00"}
+    shared = {"name": "mm", "kind": "multi_model", "instance_type": "ml.m5.xlarge", "model_memory": "8GB"}
+    scenario = load_scenario(
+        {
+            "name": "kinds",
+            "horizon": "1d",
+            "prices": {"base": ["aws/us-east-1/2026-11", "bedrock/us-east-1/2026-11"]},
+            "traffic": {"kind": "poisson", "mean_rate": "1/min"},
+            "model": {"service_time": "1s", "tokens_in": 1, "tokens_out": 1},
+            "endpoints": [api, jobs, shared],
+            "precision": {"measure": measure, "relative": "5%", "max_replications": 20},
+        }
+    )
+    assert scenario.precision is not None
+    assert names == scenario.precision.endpoints(scenario)
+
+
+@pytest.mark.parametrize(
     ("precision", "expected"),
     [
         (
@@ -164,6 +202,10 @@ def test_endpoints_that_are_looked_at() -> None:
         (
             "{measure: cold_start_fraction, endpoint: m5, absolute: 1%, max_replications: 400}",
             ['8:22  precision.measure: only on-demand endpoints have cold_start_fraction, and "m5" is none'],
+        ),
+        (
+            "{measure: quota_used, relative: 2%, max_replications: 400}",
+            ["8:22  precision.measure: only managed APIs have quota_used, and no endpoint here is one"],
         ),
         (
             "{measure: p99, relative: 2%, max_replications: 400}\nreplications: 40",
