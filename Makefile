@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SCENARIO ?= scenarios/azure-functions-bursty-day.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check bench bench-setup lock resolve validation clean
+.PHONY: help setup demo test test-thorough test-slow check bench bench-setup lock resolve validation clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -23,6 +23,9 @@ demo: $(VENV)/.ready  ## compare a serverless with a real-time endpoint on a rec
 
 test: $(VENV)/.ready  ## the default suite, under five minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+test-thorough: $(VENV)/.ready  ## deliberate faults, signals and clusters, true crossings: some minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m 'thorough and not slow'
 
 test-slow: $(VENV)/.ready  ## the long oracles and the large agreement runs
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow

@@ -27,6 +27,8 @@ from tests.engines.faults_in_serving import ACCOUNT, JOBS, QUOTA, SHARED_MODELS
 from tests.engines.further_cases import Account, Further
 from tests.engines.mutating import Fault, engine_with
 
+pytestmark = pytest.mark.thorough
+
 #: Faults of each kind of pool.
 FAULTS = {
     "provisioned": PROVISIONED,

@@ -21,6 +21,8 @@ from tests.engines.later_cases import Later
 from tests.engines.mutating import engine_with
 from tests.engines.scaling_by_hand import GOLDEN
 
+pytestmark = pytest.mark.thorough
+
 SEED = 20261125
 Kind = Literal["launching", "standing", "scaling"]
 LAUNCHING: Kind = "launching"

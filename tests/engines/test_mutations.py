@@ -21,6 +21,8 @@ from tests.engines import cases, invariants
 from tests.engines.mutating import engine_with
 from tests.engines.test_invariants import queue_cases, serverless_cases
 
+pytestmark = pytest.mark.thorough
+
 SEED = 20261125
 Simulate = Callable[[Pool, Demand], Run]
 

@@ -15,6 +15,8 @@ from simulator.questions.crossover.standing import Reason
 from tests.oracles.closed_forms import erlang_b
 from tests.questions.crossed import PRICES, SERVERLESS, held, instances, scenario
 
+pytestmark = pytest.mark.thorough
+
 SERVICE_S = 0.2
 
 

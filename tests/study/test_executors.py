@@ -30,6 +30,8 @@ from simulator.study.run import Progress, run
 from tests.study.clusters import ROOT, Cluster, until
 from tests.study.scenarios import BASE, scenario
 
+pytestmark = pytest.mark.thorough
+
 pytest.importorskip("distributed")
 #: Long enough that a worker can be killed meanwhile: 12 replications of 480,000 requests on each endpoint.
 LONG = {**BASE, "name": "long", "replications": 12, "traffic": {"kind": "poisson", "mean_rate": "400/s"}}

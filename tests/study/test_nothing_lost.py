@@ -25,6 +25,8 @@ from tests.study.clusters import ROOT, until
 from tests.study.commanding import Counted, arguments, check_counts, file, kept, study_folder
 from tests.study.scenarios import BASE, scenario
 
+pytestmark = pytest.mark.thorough
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are POSIX")
 #: What has to be the same whether or not a study was interrupted.
 SAME = (RECORDS, "summary.json", "replications.csv", "bill.csv", "timeline.csv", "report.html", "manifest.json")

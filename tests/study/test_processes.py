@@ -23,7 +23,10 @@ from simulator.study.run import Progress, run
 from tests.study.clusters import ROOT, until
 from tests.study.scenarios import BASE, scenario
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX"),
+    pytest.mark.thorough,
+]
 #: 240,000 requests on each of two endpoints in each of 12 replications.
 LONG: dict[str, Any] = {
     **BASE,
