@@ -17,6 +17,8 @@ from simulator.cli.progress import LOG_EVERY_S, Pace, _log, many, progress
 from simulator.study.run import Progress, run
 from tests.study.scenarios import BASE, scenario
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 #: 240,000 requests on each of two endpoints in each replication.
 LONG = {**BASE, "traffic": {"kind": "poisson", "mean_rate": "200/s"}}

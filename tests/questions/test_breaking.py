@@ -14,6 +14,8 @@ from simulator.questions.stress.of_endpoints import ColdAtPeak, ShorterIdling
 from simulator.questions.stress.of_traffic import FlashCrowds, Growth
 from simulator.questions.stress.stressing import Stress
 
+pytestmark = pytest.mark.thorough
+
 LIMIT = parse_objective("p99 < 250ms")
 GROWTH = Growth((1.0, 2.0, 4.0, 8.0))
 Curve = Callable[[float], float]

@@ -13,6 +13,8 @@ from simulator.questions.crossover.standing import Reason
 from simulator.study.run import run_all
 from tests.questions.crossed import PRICES, SERVERLESS, held, instances, scenario
 
+pytestmark = pytest.mark.thorough
+
 
 def covered(seeds: int) -> int:
     """How many of so many seeds have the true crossing in their interval."""

@@ -24,6 +24,8 @@ from simulator.scenario.plan import MeasuredByMemory
 from simulator.study.run import Progress, run, run_all
 from tests.oracles.closed_forms import erlang_b, mmc_waiting
 
+pytestmark = pytest.mark.thorough
+
 DATA = Path(__file__).parent.parent / "data"
 QUEUE: dict[str, Any] = {
     "name": "queue",

@@ -24,6 +24,8 @@ from simulator.questions.plan.racing import (
     race,
 )
 
+pytestmark = pytest.mark.thorough
+
 RACES = 300
 #: Chance that a right procedure fails a test of an error rate, before the seeds were fixed.
 LEVEL = 1e-4

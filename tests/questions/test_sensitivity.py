@@ -16,6 +16,8 @@ from simulator.report.machine import markdown
 from simulator.report.text import written
 from simulator.study.run import run_all
 
+pytestmark = pytest.mark.thorough
+
 C5, STORAGE = "real_time.instance.ml.c5.xlarge", "real_time.storage"
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from simulator.questions.sensitivity.pairing import paired
 from simulator.questions.sensitivity.sobol import Indices, sobol_indices
 
+pytestmark = pytest.mark.thorough
+
 
 def additive(u: NDArray[np.float64]) -> NDArray[np.float64]:
     """3·u₀ + u₁, u₂ idle: nine tenths and one tenth of the variance, no more with others."""

@@ -19,6 +19,8 @@ from simulator.study.replicate import Record
 from simulator.study.run import run
 from tests.study.scenarios import scenario
 
+pytestmark = pytest.mark.thorough
+
 NOTHING = Kept({}, 0)
 
 

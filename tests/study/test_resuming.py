@@ -18,6 +18,8 @@ from simulator.study.store import load_study
 from tests.study.commanding import Counted, file, study_folder
 from tests.study.scenarios import BASE, scenario
 
+pytestmark = pytest.mark.thorough
+
 
 def partly(folder: Path, count: int = 4) -> Path:
     """Leave the first replications of the small study as an interrupted run does; gives back its folder."""
