@@ -44,7 +44,9 @@ class HeldBack:
         more.outcome[:] = UNDECIDED
         if len(self.demand):
             block = Demand.joined([self.demand, block])
-            columns: list[Any] = [np.concatenate(both) for both in zip(self.table, more, strict=True)]
+            columns: list[Any] = [
+                np.concatenate([getattr(self.table, name), getattr(more, name)]) for name in Table._fields
+            ]
             more = Table(*columns)
         self.demand, self.table = block, more
 
