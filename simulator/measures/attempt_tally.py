@@ -286,10 +286,11 @@ class AttemptTally:
             ),
         }
         if not pool.launches:
-            # Of jobs that end and begin at one instant the changes tell the difference alone.
-            grown = min(found.grown, time.launched) if pool.jobs else found.grown
-            launched = grown if pool.jobs else time.launched
-            return {**claims, "capacity grows by the instances launched": (grown, launched)}
+            if pool.jobs:
+                # Of jobs that end and begin at one instant the changes tell the difference alone.
+                beyond = max(0, found.grown - time.launched)
+                return {**claims, "capacity grows by no more than the instances launched": (0, beyond)}
+            return {**claims, "capacity grows by the instances launched": (found.grown, time.launched)}
         by_scaling = self._standing.launched
         if pool.scaling is not None:
             claims["capacity grows by the instances launched"] = (found.grown, by_scaling)
